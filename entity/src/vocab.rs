@@ -1,0 +1,369 @@
+//! Every closed word list of the product, once.
+//!
+//! A word has one spelling (`SCREAMING_SNAKE_CASE`) in the database, in GraphQL and in JSON, and one label for people.
+//! May import: sea-orm and async-graphql derives, serde. Example: `Stage::ClosedResolved` is stored and answered as
+//! `CLOSED_RESOLVED` and shown in a mail as “Closed (Resolved)”.
+
+use async_graphql::Enum;
+use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, Iterable};
+use serde::{Deserialize, Serialize};
+
+macro_rules! vocabulary {
+    ($($(#[$about:meta])* $name:ident { $($(#[$word_about:meta])* $word:ident => $label:literal,)+ })+) => {$(
+        $(#[$about])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
+            EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize,
+        )]
+        #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "SCREAMING_SNAKE_CASE")]
+        #[graphql(rename_items = "SCREAMING_SNAKE_CASE")]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum $name {
+            $($(#[$word_about])* $word,)+
+        }
+
+        impl $name {
+            /// How the word reads to a person.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$word => $label,)+ }
+            }
+
+            /// How the word is stored and answered, such as `CLOSED_RESOLVED`.
+            pub fn word(self) -> String {
+                self.to_value()
+            }
+
+            /// Reads the stored spelling, in any case.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::iter().find(|candidate| candidate.word().eq_ignore_ascii_case(text.trim()))
+            }
+
+            /// All words of the list, in the order of their declaration.
+            pub fn all() -> impl Iterator<Item = Self> {
+                Self::iter()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(self.label())
+            }
+        }
+    )+};
+}
+
+vocabulary! {
+    /// Where a ticket stands in the Level 2 Support process.
+    Stage {
+        /// Operations confirms that the issue is real and gathers the minimum reproduction information.
+        Validating => "Validating",
+        /// QA gets reliable reproduction evidence.
+        Replicating => "Replicating",
+        /// The Project Manager sets the Estimated Delivery Date and verifies the priority.
+        Estimating => "Estimating",
+        /// Tech fixes the issue and opens a pull request.
+        Fixing => "Fixing",
+        /// QA verifies that the fix meets the acceptance criteria.
+        Verifying => "Verifying",
+        /// Delivered: the fix is merged and explained.
+        ClosedResolved => "Closed (Resolved)",
+        /// Ended without a fix.
+        ClosedUnresolved => "Closed (Unresolved)",
+        /// Not a stage of this process: the ticket left it for another pipeline.
+        Transferred => "Transferred",
+    }
+
+    /// A team that owns stages of the process.
+    Team {
+        /// Confirms that issues are real.
+        Operations => "Operations",
+        /// Replicates issues and verifies fixes.
+        Qa => "QA",
+        /// Prioritises and estimates.
+        ProjectManager => "Project Manager",
+        /// Fixes.
+        Tech => "Tech",
+    }
+
+    /// What a person is in a team.
+    TeamRole {
+        /// Works on the team's tickets.
+        Member => "Member",
+        /// Leads the team and hears of its breaches.
+        Manager => "Manager",
+    }
+
+    /// What kind of issue a ticket is about.
+    Category {
+        /// Coding bugs or defects in any service or product.
+        BugsDefects => "Bugs / Defects",
+        /// Wrong, missing or duplicated data.
+        DataIssues => "Data Issues",
+        /// Servers, networks, connectivity.
+        InfrastructureNetworking => "Infrastructure & Networking Issues",
+        /// Anything that endangers confidentiality, integrity or access.
+        SecurityIssues => "Security Issues",
+    }
+
+    /// How badly the issue hurts where it occurs.
+    Severity {
+        /// Work stops, or data or security is at risk.
+        Critical => "Critical",
+        /// A main function fails.
+        Major => "Major",
+        /// A function is impaired, and there is a way around.
+        Minor => "Minor",
+        /// Looks wrong, works right.
+        Cosmetic => "Cosmetic",
+    }
+
+    /// How soon a ticket is worked on.
+    Priority {
+        /// Before everything else.
+        Urgent => "Urgent",
+        /// Next.
+        High => "High",
+        /// In turn.
+        Normal => "Normal",
+        /// When there is time.
+        Low => "Low",
+    }
+
+    /// How important a company's contract is. The top tier raises a proposed priority.
+    CompanyTier {
+        /// The top tier.
+        TierOne => "Tier 1",
+        /// The middle tier.
+        TierTwo => "Tier 2",
+        /// The base tier.
+        TierThree => "Tier 3",
+    }
+
+    /// Where the client met the issue.
+    Platform {
+        /// A web browser on a computer.
+        Web => "Web",
+        /// A web browser on a phone or tablet.
+        MobileWeb => "Mobile web",
+        /// The iOS app.
+        Ios => "iOS",
+        /// The Android app.
+        Android => "Android",
+        /// A program installed on a computer.
+        Desktop => "Desktop",
+        /// A program calling an API.
+        Api => "API",
+        /// Anything else.
+        Other => "Other",
+    }
+
+    /// How a ticket entered the process.
+    TicketSource {
+        /// Client Support (level 1) moved its own ticket to “Elevating”.
+        Elevation => "Elevated from Client Support",
+        /// A contact filed it from the client dashboard.
+        ClientForm => "Client form",
+    }
+
+    /// What a move through the process is.
+    MoveKind {
+        /// Forward to the next stage.
+        Advance => "Advance",
+        /// Back to Validating, with reasons.
+        DeEscalate => "De-escalate",
+        /// From Estimating back to Replicating: the evidence does not hold.
+        ReturnToReplicating => "Return to Replicating",
+        /// From Verifying back to Fixing: the fix does not meet the acceptance criteria.
+        RejectFix => "Reject fix",
+        /// The fix is delivered.
+        CloseResolved => "Close as resolved",
+        /// Ended without a fix: not an issue, withdrawn, duplicate, won't fix.
+        CloseUnresolved => "Close as unresolved",
+        /// Open again after closing, with a reason.
+        Reopen => "Reopen",
+        /// Out of Level 2, into another pipeline.
+        Transfer => "Transfer",
+    }
+
+    /// Why QA sends a ticket back to Validating.
+    DeEscalationReason {
+        /// QA could not make the issue happen.
+        CannotReplicate => "Cannot be replicated",
+        /// Something needed is not known yet.
+        MoreInformationNeeded => "More information is needed",
+        /// It is another category or subtype of issue, or no Level 2 issue at all.
+        Miscategorised => "Miscategorised",
+        /// Another reason, explained in the move's reason.
+        Other => "Other",
+    }
+
+    /// Why a stage's clock stands still.
+    PauseReason {
+        /// The client was asked for a clarification and has not answered.
+        WaitingClient => "Waiting for the client",
+        /// The ticket was in another stage for a moment and came back: that time is not this stage's.
+        Away => "In another stage",
+    }
+
+    /// Where a stage's clock stands.
+    SlaStatus {
+        /// Running, and not near its due time.
+        OnTrack => "On track",
+        /// Running, and past the warning threshold.
+        Warning => "Warning",
+        /// Past its due time.
+        Breached => "Breached",
+        /// Standing still until the client answers.
+        Paused => "Paused",
+        /// Left in time.
+        Met => "Met",
+        /// Left late.
+        Missed => "Missed",
+        /// This stage has no clock.
+        None => "No SLA",
+    }
+
+    /// How far an SLA alert has climbed.
+    AlertLevel {
+        /// Due soon: 75 % of the budget is used.
+        Warning => "Warning",
+        /// The due time has passed.
+        Breach => "Breach",
+        /// Still breached one working day later.
+        EscalationTwo => "Escalation 2",
+        /// Still breached three working days later.
+        EscalationThree => "Escalation 3",
+    }
+
+    /// What became of an alert.
+    AlertOutcome {
+        /// People were told.
+        Raised => "Raised",
+        /// Found late, together with a higher level, which was sent in its place.
+        Superseded => "Superseded",
+    }
+
+    /// What kind of actor did something.
+    ActorKind {
+        /// A member of staff.
+        Person => "Person",
+        /// A client's contact.
+        Contact => "Contact",
+        /// Secondline itself: a job, or the command line.
+        System => "System",
+    }
+
+    /// What happened to a ticket.
+    EventKind {
+        /// It was filed.
+        TicketCreated => "Ticket created",
+        /// Facts of it were changed.
+        FactsChanged => "Facts changed",
+        /// It moved to another stage.
+        TicketMoved => "Ticket moved",
+        /// It left for another pipeline.
+        TicketTransferred => "Ticket transferred",
+        /// Its assignee changed.
+        TicketAssigned => "Ticket assigned",
+        /// A priority was proposed for it.
+        PriorityProposed => "Priority proposed",
+        /// Its Estimated Delivery Date was changed after it was promised.
+        DeliveryDateChanged => "Delivery date changed",
+        /// The client was asked a question.
+        ClarificationRequested => "Clarification requested",
+        /// The client's answer arrived.
+        ClarificationAnswered => "Clarification answered",
+        /// A clock reached an alert level.
+        SlaAlertRaised => "SLA alert raised",
+        /// An administrator's change of policy or calendar moved a running clock.
+        ClockRecomputed => "Clock recomputed",
+    }
+
+    /// What a mail is about.
+    NoticeKind {
+        /// The client hears the Estimated Delivery Date.
+        DeliveryDateSet => "Delivery date",
+        /// The client hears that the Estimated Delivery Date changed.
+        DeliveryDateChanged => "Delivery date changed",
+        /// The client hears that the fix is delivered.
+        Delivered => "Delivered",
+        /// The client hears that the ticket was closed without a fix.
+        ClosedUnresolved => "Closed",
+        /// The client is asked a question.
+        ClarificationRequested => "Question to the client",
+        /// The owner hears the client's answer.
+        ClarificationAnswered => "Client's answer",
+        /// A stage's SLA comes near.
+        SlaWarning => "SLA warning",
+        /// A stage's SLA is breached.
+        SlaBreach => "SLA breach",
+        /// A stage's SLA stays breached.
+        SlaEscalation => "SLA escalation",
+        /// The Estimated Delivery Date has passed while in Fixing.
+        DeliveryOverdue => "Delivery overdue",
+    }
+
+    /// Where a notice stands on its way.
+    NoticeState {
+        /// Waiting for its turn, or for its next attempt.
+        Queued => "Queued",
+        /// Taken over by the mail server.
+        Sent => "Sent",
+        /// Given up: refused for good, or tried too often. `retryNotice` queues it again.
+        Failed => "Failed",
+        /// No longer true when its turn came.
+        Cancelled => "Cancelled",
+    }
+
+    /// A fact of a ticket that the process names.
+    TicketField {
+        /// One line that says what is wrong.
+        Subject => "Subject",
+        /// What is wrong, in full.
+        Description => "Description",
+        /// The kind of issue.
+        Category => "Category",
+        /// The kind of issue within its category.
+        Subtype => "Ticket Subtype",
+        /// How badly it hurts.
+        Severity => "Severity",
+        /// What must hold for the fix to be accepted.
+        AcceptanceCriteria => "Acceptance Criteria",
+        /// Where the issue shows, as an http(s) address.
+        TargetUrl => "Target URL",
+        /// What to do to make it happen.
+        StepsToReproduce => "Steps to Reproduce the Issue",
+        /// Whether Operations could make it happen.
+        OpsCanReproduce => "Ops Can Reproduce the Issue",
+        /// Whether other clients have the issue too.
+        AffectsOtherClients => "Issue affects other clients",
+        /// By when the client wants it.
+        ClientTargetDate => "Client Target Date",
+        /// The tier of the ticket's company: a property of the company, not of the ticket.
+        CompanyTier => "Company → Company Tier",
+        /// Where the client met the issue.
+        Platform => "Platform",
+        /// Browser and version.
+        Browser => "Browser",
+        /// Operating system and version.
+        OperatingSystem => "Operating System",
+        /// Version of the app or program.
+        AppVersion => "App Version",
+        /// How the client can work meanwhile.
+        Workaround => "Issue Workaround",
+        /// The day on which the fix is promised.
+        EstimatedDeliveryDate => "Estimated Delivery Date",
+        /// How soon it is worked on.
+        Priority => "Priority",
+        /// The pull request with the fix, as an http(s) address.
+        PullRequest => "Pull Request",
+        /// When the pull request was merged.
+        MergedPullRequest => "Merged Pull Request",
+        /// What was done, in words for the client.
+        ResolutionNotes => "Resolution Notes",
+        /// Why QA sent the ticket back to Validating.
+        DeEscalationReasons => "De-escalation Reasons",
+        /// The level-1 ticket that this one was elevated from.
+        LevelOneReference => "Level 1 Reference",
+    }
+}
