@@ -1,1 +1,11 @@
+//! Secondline: second-line (“Level 2”) support as a server.
+//!
+//! `main → app → {graphql, http, jobs} → service → {store, notice, delivery} → domain → entity::{vocab, id}`; imports point
+//! one way, and `tests/it/architecture.rs` proves it. Start reading at [`domain::process`], the process as data.
 
+pub mod clock;
+pub mod delivery;
+pub mod domain;
+pub mod notice;
+pub mod service;
+pub mod store;

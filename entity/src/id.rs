@@ -3,7 +3,7 @@
 //! May import: sea-orm derives, serde, uuid. Ids are made by `secondline::clock`; this crate makes none. Example:
 //! `TicketId` prints as `ticket_0199f3…` and reads the same text back; that text is the opaque id of the API.
 
-use sea_orm::DeriveValueType;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,6 +22,12 @@ macro_rules! id {
         impl $name {
             /// What the text form starts with.
             pub const PREFIX: &'static str = $prefix;
+        }
+
+        impl TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+                Err(DbErr::ConvertFromU64(stringify!($name)))
+            }
         }
 
         impl std::fmt::Display for $name {

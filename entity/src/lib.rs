@@ -4,3 +4,20 @@
 
 pub mod id;
 pub mod vocab;
+
+pub mod access_token;
+pub mod calendar;
+pub mod clarification;
+pub mod clock_pause;
+pub mod company;
+pub mod contact;
+pub mod counter;
+pub mod notice;
+pub mod person;
+pub mod person_team;
+pub mod sla_alert;
+pub mod sla_policy;
+pub mod stage_visit;
+pub mod ticket;
+pub mod ticket_event;
+pub mod ticket_subtype;

@@ -15,7 +15,7 @@ macro_rules! vocabulary {
             Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
             EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize,
         )]
-        #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "SCREAMING_SNAKE_CASE")]
+        #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
         #[graphql(rename_items = "SCREAMING_SNAKE_CASE")]
         #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
         pub enum $name {
@@ -365,5 +365,7 @@ vocabulary! {
         DeEscalationReasons => "De-escalation Reasons",
         /// The level-1 ticket that this one was elevated from.
         LevelOneReference => "Level 1 Reference",
+        /// The person who works on it.
+        Assignee => "Assignee",
     }
 }

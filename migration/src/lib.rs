@@ -1,1 +1,20 @@
+//! The database schema, append-only: one set of migrations that runs on SQLite and on PostgreSQL.
+//!
+//! May import: sea-orm-migration only; a migration never uses entities, which change while it must not. Every foreign key
+//! and every `WHERE` of a job has its index. Example: `Migrator::up(&db, None)` brings any older schema to this one.
 
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261123_000001_level_two_process;
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_level_two_process::Migration)]
+    }
+}

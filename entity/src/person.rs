@@ -1,0 +1,26 @@
+//! Staff.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::PersonId;
+
+/// A member of staff. Their teams are [`crate::person_team`] rows.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "person")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PersonId,
+    pub name: String,
+    #[sea_orm(unique)]
+    pub email: String,
+    pub locale: String,
+    pub time_zone: String,
+    pub administrator: bool,
+    /// A person who left keeps their history, but neither signs in nor gets mail.
+    pub active: bool,
+    pub version: i32,
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

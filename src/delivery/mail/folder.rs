@@ -1,0 +1,41 @@
+//! Mails as files: one `.eml` each, for trying the product without a mail server.
+//!
+//! May import its parent's errors. Example: `var/mail/0198…@support.example.org.eml`, which every mail program opens.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::SendError;
+
+/// A folder that takes mails.
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Stores a message under its id: a retry overwrites, and no half-written file ever bears the name.
+    pub(super) async fn store(&self, message_id: &str, message: Vec<u8>) -> Result<(), SendError> {
+        let (folder, message_id) = (self.path.clone(), message_id.to_owned());
+        let written = tokio::task::spawn_blocking(move || write(&folder, &message_id, &message)).await;
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SendError::Transient(format!("the mail folder cannot be written: {error}"))),
+            Err(error) => Err(SendError::Transient(format!("writing to the mail folder was cut short: {error}"))),
+        }
+    }
+}
+
+/// Writes under a temporary name, then renames.
+fn write(folder: &Path, message_id: &str, message: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let unfinished = folder.join(format!(".{message_id}.part"));
+    let mut file = fs::File::create(&unfinished)?;
+    file.write_all(message)?;
+    file.sync_all()?;
+    fs::rename(unfinished, folder.join(format!("{message_id}.eml")))
+}

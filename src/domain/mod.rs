@@ -1,0 +1,17 @@
+//! The rules of the Level 2 process, pure: plain data in, plain data out, `now` is an argument.
+//!
+//! May import: `entity::{vocab, id}`, chrono, serde, thiserror, url. Start reading at [`process`], which is the process page as
+//! data, then [`moves::decide`], which every path that moves a ticket goes through.
+
+pub mod actor;
+pub mod calendar;
+pub mod event;
+pub mod facts;
+pub mod moves;
+pub mod notice;
+pub mod priority;
+pub mod process;
+pub mod refusal;
+pub mod sla;
+pub mod ticket;
+pub mod visit;

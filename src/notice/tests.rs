@@ -1,0 +1,241 @@
+//! Every kind of mail as its reader sees it, and what people's text cannot do to it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use entity::vocab::{AlertLevel, Stage};
+
+use super::{Recipient, RenderError, RenderedNotice, Site, english, render, text};
+use crate::domain::notice::{NoticeContent, NoticeFacts};
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn client() -> Recipient {
+    Recipient {
+        name: "Ana Ruiz".into(),
+        address: "ana@acme.example".into(),
+        locale: "en".into(),
+        time_zone: Tz::Europe__Madrid,
+        is_client: true,
+    }
+}
+
+fn staff() -> Recipient {
+    Recipient {
+        name: "Tom Okafor".into(),
+        address: "tom@secondline.example".into(),
+        locale: "en-GB".into(),
+        time_zone: Tz::America__New_York,
+        is_client: false,
+    }
+}
+
+fn site() -> Site {
+    Site {
+        product_name: "Secondline".into(),
+        public_url: Some("https://support.example.org/".into()),
+        mail_host: "support.example.org".into(),
+    }
+}
+
+fn content(facts: NoticeFacts) -> NoticeContent {
+    NoticeContent {
+        ticket_key: "L2-123".into(),
+        ticket_subject: "Export stops at 10 % <all clients> & \"counts\"".into(),
+        company_name: "Acme & Sons".into(),
+        facts,
+    }
+}
+
+fn to_client(facts: NoticeFacts) -> RenderedNotice {
+    render(&content(facts), &client(), &site()).unwrap()
+}
+
+fn to_staff(facts: NoticeFacts) -> RenderedNotice {
+    render(&content(facts), &staff(), &site()).unwrap()
+}
+
+fn page(mail: &RenderedNotice) -> String {
+    format!("Subject: {}\n\n=== text ===\n{}\n=== html ===\n{}", mail.subject, mail.text, mail.html)
+}
+
+/// One set of facts of every kind.
+fn every_kind() -> Vec<NoticeFacts> {
+    let due_at = instant("2026-11-27T16:00:00Z");
+    let assignee = Some("Mei Lin".to_owned());
+    vec![
+        NoticeFacts::DeliveryDateSet { date: date("2026-11-27") },
+        NoticeFacts::DeliveryDateChanged { old: date("2026-11-27"), new: date("2026-12-04") },
+        NoticeFacts::Delivered { resolution_notes: "The export now streams.\n\nIt no longer stops at 10 %.".into() },
+        NoticeFacts::ClosedUnresolved { resolution_notes: "This is a limit of the file format.".into() },
+        NoticeFacts::ClarificationRequested { question: "Which browser do you use?\nWhich version?".into() },
+        NoticeFacts::ClarificationAnswered {
+            question: "Which browser do you use?\nWhich version?".into(),
+            answer: "Firefox,\nversion <145>".into(),
+            answered_by: "Ana Ruiz".into(),
+        },
+        NoticeFacts::SlaWarning { stage: Stage::Replicating, due_at, assignee: assignee.clone() },
+        NoticeFacts::SlaBreach { stage: Stage::Validating, due_at, assignee: None },
+        NoticeFacts::SlaEscalation { stage: Stage::Estimating, level: AlertLevel::EscalationTwo, due_at, assignee },
+        NoticeFacts::DeliveryOverdue { date: date("2026-11-27"), due_at, assignee: None },
+    ]
+}
+
+fn is_for_staff(facts: &NoticeFacts) -> bool {
+    !super::is_for_clients(facts.kind())
+}
+
+#[test]
+fn every_kind_reads_well() {
+    for facts in every_kind() {
+        let mail = if is_for_staff(&facts) { to_staff(facts.clone()) } else { to_client(facts.clone()) };
+        let kind = serde_json::to_value(&facts).unwrap()["kind"].as_str().unwrap().to_lowercase();
+        insta::assert_snapshot!(kind, page(&mail));
+    }
+}
+
+#[test]
+fn the_subject_is_the_same_for_every_kind() {
+    for facts in every_kind() {
+        assert_eq!(to_staff(facts).subject, "[L2-123] Export stops at 10 % <all clients> & \"counts\"");
+    }
+}
+
+#[test]
+fn what_happened_leads_the_text_and_hides_at_the_top_of_the_html() {
+    let mail = to_client(NoticeFacts::DeliveryDateSet { date: date("2026-11-27") });
+    let lead = "We plan to deliver the fix for your ticket on Friday, 27 November 2026.";
+    assert_eq!(mail.text.lines().nth(2), Some(lead));
+    let body = mail.html.split_once("<body").unwrap().1;
+    let preheader = body.split_once("<div").unwrap().1.split_once("</div>").unwrap().0;
+    assert!(preheader.contains("display:none") && preheader.ends_with(lead));
+}
+
+#[test]
+fn clients_never_read_sla_words_stages_or_staff() {
+    for facts in every_kind().into_iter().filter(|facts| !is_for_staff(facts)) {
+        let mail = to_client(facts);
+        for word in ["SLA", "breach", "escalat", "Replicating", "Validating", "Mei Lin", "@"] {
+            assert!(!mail.text.contains(word) && !mail.html.contains(word), "{word}: {}", mail.text);
+        }
+    }
+}
+
+#[test]
+fn kinds_for_staff_are_refused_to_clients() {
+    for facts in every_kind().into_iter().filter(is_for_staff) {
+        let refused = render(&content(facts.clone()), &client(), &site());
+        assert!(matches!(refused, Err(RenderError::NotForClients(kind)) if kind == facts.kind()));
+    }
+}
+
+#[test]
+fn nobody_reads_their_own_address_in_the_body() {
+    for facts in every_kind() {
+        assert!(!page(&to_staff(facts)).contains("tom@secondline.example"));
+    }
+}
+
+#[test]
+fn without_a_public_address_there_is_no_link() {
+    let site = Site { public_url: None, ..site() };
+    for facts in every_kind() {
+        let mail = render(&content(facts), &staff(), &site).unwrap();
+        assert!(!mail.text.contains("http") && !mail.html.contains("href"));
+    }
+}
+
+#[test]
+fn html_loads_nothing_from_elsewhere() {
+    for facts in every_kind() {
+        let html = to_staff(facts).html;
+        assert!(!["<img", "<link", "<script", "<style", "url(", "src="].iter().any(|tag| html.contains(tag)));
+        assert_eq!(html.matches("<a ").count(), 1, "one action");
+    }
+}
+
+#[test]
+fn markup_of_people_is_shown_not_obeyed() {
+    let attack = "<script>alert(1)</script>\"'><img src=x>";
+    let facts = NoticeFacts::ClarificationAnswered {
+        question: attack.into(),
+        answer: format!("{attack}\n{attack}"),
+        answered_by: attack.into(),
+    };
+    let content = NoticeContent {
+        ticket_key: "L2-123".into(),
+        ticket_subject: attack.into(),
+        company_name: attack.into(),
+        facts,
+    };
+    let mail = render(&content, &Recipient { name: attack.into(), ..staff() }, &site()).unwrap();
+    assert!(!mail.html.contains("<script") && !mail.html.contains("<img"));
+    assert!(mail.text.contains(attack), "the plain text shows it as it was typed");
+}
+
+#[test]
+fn a_subject_cannot_carry_headers() {
+    let mut content = content(NoticeFacts::DeliveryDateSet { date: date("2026-11-27") });
+    content.ticket_subject = "Broken\r\nBcc: all@example.org\n\n\0Hello\u{2028}there\u{202E}".into();
+    content.company_name = "Acme\r\nX-Evil: 1".into();
+    let recipient = Recipient { name: "Ana\r\nX-Evil: 1".into(), ..staff() };
+    let mail = render(&content, &recipient, &site()).unwrap();
+    assert_eq!(mail.subject, "[L2-123] Broken Bcc: all@example.org Hello there");
+    assert!(mail.text.starts_with("Hello Ana X-Evil: 1,\n"));
+    assert!(mail.text.contains("\nCompany: Acme X-Evil: 1\n"));
+}
+
+#[test]
+fn long_texts_keep_their_lines() {
+    let notes = "\r\nFirst.\r\n\r\n  Second,\tindented.\rThird.\u{7}\n\n".to_owned();
+    assert_eq!(text::many_lines(&notes), "First.\n\n  Second,\tindented.\nThird.");
+    let mail = to_client(NoticeFacts::Delivered { resolution_notes: notes });
+    assert!(mail.text.contains("\n    First.\n\n      Second,\tindented.\n    Third.\n"), "{}", mail.text);
+    assert!(mail.html.contains("First.<br/><br/>  Second,\tindented.<br/>Third.</blockquote>"), "{}", mail.html);
+}
+
+#[test]
+fn a_nameless_recipient_is_greeted_all_the_same() {
+    let nameless = Recipient { name: " ".into(), ..client() };
+    let facts = NoticeFacts::DeliveryDateSet { date: date("2026-11-27") };
+    let mail = render(&content(facts), &nameless, &site()).unwrap();
+    assert!(mail.text.starts_with("Hello,\n") && mail.html.contains(">Hello,</p>"));
+}
+
+#[test]
+fn unknown_languages_read_english() {
+    let facts = NoticeFacts::DeliveryDateSet { date: date("2026-11-27") };
+    for locale in ["", "en_US", "EN", "tlh", "…"] {
+        let recipient = Recipient { locale: locale.into(), ..client() };
+        assert_eq!(render(&content(facts.clone()), &recipient, &site()).unwrap(), to_client(facts.clone()));
+    }
+}
+
+#[test]
+fn an_earlier_date_needs_no_apology() {
+    let changed = |old, new| to_client(NoticeFacts::DeliveryDateChanged { old: date(old), new: date(new) }).text;
+    assert!(changed("2026-11-27", "2026-12-04").contains("We are sorry"));
+    assert!(!changed("2026-12-04", "2026-11-27").contains("sorry"));
+}
+
+#[test]
+fn instants_stand_in_the_readers_zone_and_in_utc() {
+    for (at, zone, reading) in [
+        ("2026-11-27T16:00:00Z", Tz::UTC, "Friday, 27 November 2026, 16:00 UTC"),
+        ("2026-11-27T16:00:00Z", Tz::Europe__Berlin, "Friday, 27 November 2026, 17:00 CET (16:00 UTC)"),
+        (
+            "2026-07-01T22:30:00Z",
+            Tz::Europe__Berlin,
+            "Thursday, 2 July 2026, 00:30 CEST (Wednesday, 1 July 2026, 22:30 UTC)",
+        ),
+        ("2026-11-27T16:00:00Z", Tz::America__Sao_Paulo, "Friday, 27 November 2026, 13:00 UTC-03:00 (16:00 UTC)"),
+        ("2026-11-27T16:00:00Z", Tz::Asia__Kathmandu, "Friday, 27 November 2026, 21:45 UTC+05:45 (16:00 UTC)"),
+    ] {
+        assert_eq!(english::instant(instant(at), zone), reading);
+    }
+}

@@ -1,0 +1,174 @@
+//! Asking the client, and the answer.
+
+use entity::{
+    clarification,
+    id::{ClarificationId, ClockPauseId, TicketId},
+    person,
+    vocab::{EventKind, PauseReason, Stage},
+};
+use sea_orm::DatabaseTransaction;
+
+use crate::{
+    domain::{
+        actor::{Action, Actor, may},
+        event::{Event, EventData},
+        facts::{TEXT_LIMIT, clean_text},
+        moves,
+        notice::NoticeFacts,
+        process::{self, StageSla},
+        refusal::{Code, Problem},
+        ticket::Ticket,
+    },
+    service::{Result, Service, outbox::About},
+    store::{self, StoreError},
+};
+
+impl Service {
+    /// Mails the client a question; the stage's clock stands still until the answer.
+    pub async fn ask_client(
+        &self,
+        actor: &Actor,
+        id: TicketId,
+        question: &str,
+        expected_version: Option<i32>,
+    ) -> Result<Ticket> {
+        let now = self.clock.now();
+        let tx = self.begin().await?;
+        let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        may_ask(&ticket, actor)?;
+        let question = words(question, "question")?;
+        let row = clarification::Model {
+            id: self.clock.new_id(ClarificationId),
+            ticket_id: id,
+            contact_id: ticket.contact.id,
+            question: question.clone(),
+            asked_at: now,
+            asked_by: actor.person_id(),
+            answer: None,
+            answered_at: None,
+            answered_by_kind: None,
+            answered_by_id: None,
+        };
+        let about = About { clarification_id: Some(row.id), ..About::default() };
+        if let Err(error) = store::clarifications::insert(&tx, row).await {
+            return Err(match error {
+                StoreError::Duplicate(_) => open_already().into(),
+                error => error.into(),
+            });
+        }
+        if let Some(mut visit) = store::visits::lock_open_of(&tx, id).await? {
+            visit.pause(self.clock.new_id(ClockPauseId), PauseReason::WaitingClient, now);
+            store::visits::save(&tx, &visit).await?;
+        }
+        ticket.updated_at = now;
+        store::tickets::save(&tx, &mut ticket).await?;
+        let event = told(EventKind::ClarificationRequested, &question);
+        store::events::append(&tx, id, actor, now, &[event]).await?;
+        let notice = self.to_client(&ticket, NoticeFacts::ClarificationRequested { question }, about, now)?;
+        store::notices::enqueue(&tx, vec![notice]).await?;
+        self.commit(tx).await?;
+        Ok(ticket)
+    }
+
+    /// Records the client's answer: the clock goes on, and the owner is told.
+    pub async fn record_client_answer(
+        &self,
+        actor: &Actor,
+        id: TicketId,
+        answer: &str,
+        expected_version: Option<i32>,
+    ) -> Result<Ticket> {
+        let now = self.clock.now();
+        let tx = self.begin().await?;
+        let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        moves::open(&ticket)?;
+        let answer = words(answer, "answer")?;
+        let asked = store::clarifications::open_of(&tx, id).await?.ok_or_else(|| {
+            Problem::of(Code::NoClarification, "no question to the client is open; ask one with askClient")
+        })?;
+        let row = clarification::Model {
+            answer: Some(answer.clone()),
+            answered_at: Some(now),
+            answered_by_kind: Some(actor.kind()),
+            answered_by_id: actor.uuid(),
+            ..asked.clone()
+        };
+        store::clarifications::save(&tx, row).await?;
+        if let Some(mut visit) = store::visits::lock_open_of(&tx, id).await?
+            && visit.resume(now)
+        {
+            store::visits::save(&tx, &visit).await?;
+        }
+        ticket.updated_at = now;
+        store::tickets::save(&tx, &mut ticket).await?;
+        let event = told(EventKind::ClarificationAnswered, &answer);
+        store::events::append(&tx, id, actor, now, &[event]).await?;
+        self.tell_owner(&tx, actor, &ticket, &asked, answer).await?;
+        self.commit(tx).await?;
+        Ok(ticket)
+    }
+
+    /// The owner is the assignee; without one, whoever asked; without either, the stage's team.
+    async fn tell_owner(
+        &self,
+        tx: &DatabaseTransaction,
+        actor: &Actor,
+        ticket: &Ticket,
+        asked: &clarification::Model,
+        answer: String,
+    ) -> Result<()> {
+        let people = store::directory::active_people(tx).await?;
+        let find = |id| people.iter().find(|row| Some(row.person.id) == id).map(|row| &row.person);
+        let owner = find(ticket.assignee.as_ref().map(|person| person.id)).or_else(|| find(asked.asked_by));
+        let told: Vec<&person::Model> = match owner {
+            Some(owner) => vec![owner],
+            None => {
+                let team = process::stage(ticket.stage).owner;
+                let members = people.iter().filter(|row| team.is_some_and(|team| row.teams.contains(&team)));
+                members.map(|row| &row.person).collect()
+            }
+        };
+        let answered_by = match actor {
+            Actor::Person(staff) => find(Some(staff.id)).map_or_else(String::new, |person| person.name.clone()),
+            Actor::Contact { id, .. } => {
+                store::directory::contact(tx, *id).await?.map_or_else(String::new, |contact| contact.name)
+            }
+            Actor::System => "Secondline".to_owned(),
+        };
+        let facts = NoticeFacts::ClarificationAnswered { question: asked.question.clone(), answer, answered_by };
+        let now = ticket.updated_at;
+        let occasion = asked.id.to_string();
+        let rows = told
+            .into_iter()
+            .map(|person| self.to_person(ticket, person, facts.clone(), About::default(), &occasion, now))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(store::notices::enqueue(tx, rows).await?)
+    }
+}
+
+fn may_ask(ticket: &Ticket, actor: &Actor) -> Result<()> {
+    moves::open(ticket)?;
+    if !may(actor, Action::AskClient(ticket.stage)) {
+        let message = "Operations, the stage's team or a manager asks the client";
+        return Err(Problem::of(Code::NotAllowed, message).into());
+    }
+    if process::stage(ticket.stage).sla == StageSla::DeliveryDate {
+        let message = format!("{} has a promised date, which no question moves; ask earlier", Stage::Fixing);
+        return Err(Problem::of(Code::WrongStage, message).into());
+    }
+    Ok(())
+}
+
+fn open_already() -> Problem {
+    let message = "a question is open already; record its answer with recordClientAnswer first";
+    Problem::of(Code::ClarificationOpen, message)
+}
+
+fn words(text: &str, field: &str) -> Result<String> {
+    Ok(clean_text(text, TEXT_LIMIT, true)
+        .map_err(|(code, why)| Problem::at(code, field, format!("the {field} {why}")))?)
+}
+
+fn told(kind: EventKind, text: &str) -> Event {
+    Event { kind, data: EventData { text: Some(text.to_owned()), ..EventData::default() } }
+}

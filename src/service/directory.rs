@@ -1,0 +1,320 @@
+//! Companies, contacts, people and subtypes.
+
+use chrono_tz::Tz;
+use entity::{
+    company, contact,
+    id::{CompanyId, ContactId, PersonId, TicketSubtypeId},
+    person, ticket_subtype,
+    vocab::{Category, CompanyTier, Team},
+};
+use sea_orm::DatabaseTransaction;
+
+use crate::{
+    delivery::mail::is_address,
+    domain::{
+        actor::{Action, Actor},
+        facts::clean_text,
+        refusal::{Code, Problem, Refusal},
+    },
+    service::{Result, Service, ServiceError, check_version, require},
+    store::{self, StoreError, directory::PersonWithTeams},
+};
+
+/// A name is one line in a list.
+const NAME_LIMIT: usize = 200;
+/// RFC 5321: a path has at most 256 characters with its brackets.
+const EMAIL_LIMIT: usize = 254;
+/// RFC 5646 asks for room for 35 characters.
+const LOCALE_LIMIT: usize = 35;
+const CLIENT_EDITORS: &str = "only Operations or a manager edits companies and contacts";
+const ADMINISTRATORS: &str = "only an administrator edits people and subtypes";
+
+/// What a caller states of a person or contact; what is absent stays, or has its default.
+#[derive(Clone, Debug, Default)]
+pub struct Particulars {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub locale: Option<String>,
+    pub time_zone: Option<String>,
+}
+
+/// What a caller states of a person; what is absent stays, or has its default.
+#[derive(Clone, Debug, Default)]
+pub struct PersonInput {
+    pub particulars: Particulars,
+    pub teams: Option<Vec<Team>>,
+    pub manages: Option<Vec<Team>>,
+    pub administrator: Option<bool>,
+    pub active: Option<bool>,
+}
+
+/// Particulars that were checked.
+struct Checked {
+    name: String,
+    email: String,
+    locale: String,
+    time_zone: String,
+}
+
+impl Service {
+    /// Makes a company.
+    pub async fn create_company(&self, actor: &Actor, name: &str, tier: Option<CompanyTier>) -> Result<company::Model> {
+        require(actor, Action::EditClients, CLIENT_EDITORS)?;
+        let row = company::Model {
+            id: self.clock.new_id(CompanyId),
+            name: checked_name(name)?,
+            tier,
+            version: 1,
+            created_at: self.clock.now(),
+        };
+        let tx = self.begin().await?;
+        store::directory::insert_company(&tx, row.clone()).await.map_err(|error| taken(error, "name", "company"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Changes a company; `Some(None)` says that the tier is not known.
+    pub async fn update_company(
+        &self,
+        actor: &Actor,
+        id: CompanyId,
+        name: Option<&str>,
+        tier: Option<Option<CompanyTier>>,
+        expected_version: Option<i32>,
+    ) -> Result<company::Model> {
+        require(actor, Action::EditClients, CLIENT_EDITORS)?;
+        let tx = self.begin().await?;
+        let mut row = store::directory::company(&tx, id).await?.ok_or(ServiceError::NotFound("company"))?;
+        check_version(row.version, expected_version)?;
+        if let Some(name) = name {
+            row.name = checked_name(name)?;
+        }
+        row.tier = tier.unwrap_or(row.tier);
+        store::directory::save_company(&tx, &mut row).await.map_err(|error| taken(error, "name", "company"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Makes a contact of a company.
+    pub async fn create_contact(
+        &self,
+        actor: &Actor,
+        company_id: CompanyId,
+        particulars: Particulars,
+    ) -> Result<contact::Model> {
+        require(actor, Action::EditClients, CLIENT_EDITORS)?;
+        let Checked { name, email, locale, time_zone } = particulars.checked(None)?;
+        let tx = self.begin().await?;
+        if store::directory::company(&tx, company_id).await?.is_none() {
+            return Err(Problem::at(Code::Unknown, "companyId", "there is no such company").into());
+        }
+        let id = self.clock.new_id(ContactId);
+        let created_at = self.clock.now();
+        let row = contact::Model { id, company_id, name, email, locale, time_zone, version: 1, created_at };
+        store::directory::insert_contact(&tx, row.clone())
+            .await
+            .map_err(|error| taken(error, "email", "contact of this company"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Changes a contact.
+    pub async fn update_contact(
+        &self,
+        actor: &Actor,
+        id: ContactId,
+        particulars: Particulars,
+        expected_version: Option<i32>,
+    ) -> Result<contact::Model> {
+        require(actor, Action::EditClients, CLIENT_EDITORS)?;
+        let tx = self.begin().await?;
+        let row = store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
+        check_version(row.version, expected_version)?;
+        let stored = Checked {
+            name: row.name.clone(),
+            email: row.email.clone(),
+            locale: row.locale.clone(),
+            time_zone: row.time_zone.clone(),
+        };
+        let Checked { name, email, locale, time_zone } = particulars.checked(Some(stored))?;
+        let mut row = contact::Model { name, email, locale, time_zone, ..row };
+        store::directory::save_contact(&tx, &mut row)
+            .await
+            .map_err(|error| taken(error, "email", "contact of this company"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Makes a member of staff.
+    pub async fn create_person(&self, actor: &Actor, input: PersonInput) -> Result<PersonWithTeams> {
+        require(actor, Action::Administer, ADMINISTRATORS)?;
+        let Checked { name, email, locale, time_zone } = input.particulars.checked(None)?;
+        let row = PersonWithTeams {
+            person: person::Model {
+                id: self.clock.new_id(PersonId),
+                name,
+                email,
+                locale,
+                time_zone,
+                administrator: input.administrator.unwrap_or(false),
+                active: input.active.unwrap_or(true),
+                version: 1,
+                created_at: self.clock.now(),
+            },
+            teams: distinct(input.teams.unwrap_or_default()),
+            manages: distinct(input.manages.unwrap_or_default()),
+        };
+        let tx = self.begin().await?;
+        store::directory::insert_person(&tx, &row).await.map_err(|error| taken(error, "email", "person"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Changes a member of staff. One active administrator always remains.
+    pub async fn update_person(
+        &self,
+        actor: &Actor,
+        id: PersonId,
+        input: PersonInput,
+        expected_version: Option<i32>,
+    ) -> Result<PersonWithTeams> {
+        require(actor, Action::Administer, ADMINISTRATORS)?;
+        let tx = self.begin().await?;
+        let stored = store::directory::person(&tx, id).await?.ok_or(ServiceError::NotFound("person"))?;
+        check_version(stored.person.version, expected_version)?;
+        let was_administrator = is_administrator(&stored);
+        let known = Checked {
+            name: stored.person.name.clone(),
+            email: stored.person.email.clone(),
+            locale: stored.person.locale.clone(),
+            time_zone: stored.person.time_zone.clone(),
+        };
+        let Checked { name, email, locale, time_zone } = input.particulars.checked(Some(known))?;
+        let mut row = PersonWithTeams {
+            teams: input.teams.map_or(stored.teams, distinct),
+            manages: input.manages.map_or(stored.manages, distinct),
+            person: person::Model {
+                name,
+                email,
+                locale,
+                time_zone,
+                administrator: input.administrator.unwrap_or(stored.person.administrator),
+                active: input.active.unwrap_or(stored.person.active),
+                ..stored.person
+            },
+        };
+        if was_administrator && !is_administrator(&row) {
+            another_administrator(&tx, id).await?;
+        }
+        store::directory::save_person(&tx, &mut row).await.map_err(|error| taken(error, "email", "person"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Adds a subtype to a category.
+    pub async fn create_ticket_subtype(
+        &self,
+        actor: &Actor,
+        category: Category,
+        name: &str,
+    ) -> Result<ticket_subtype::Model> {
+        require(actor, Action::Administer, ADMINISTRATORS)?;
+        let row = ticket_subtype::Model {
+            id: self.clock.new_id(TicketSubtypeId),
+            category,
+            name: checked_name(name)?,
+            archived_at: None,
+            created_at: self.clock.now(),
+        };
+        let tx = self.begin().await?;
+        store::directory::insert_subtypes(&tx, vec![row.clone()])
+            .await
+            .map_err(|error| taken(error, "name", "subtype of this category"))?;
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// Takes a subtype out of the list for new tickets; archiving twice is fine.
+    pub async fn archive_ticket_subtype(&self, actor: &Actor, id: TicketSubtypeId) -> Result<ticket_subtype::Model> {
+        require(actor, Action::Administer, ADMINISTRATORS)?;
+        let tx = self.begin().await?;
+        let mut row = store::directory::subtype(&tx, id).await?.ok_or(ServiceError::NotFound("ticket subtype"))?;
+        if row.archived_at.is_none() {
+            row.archived_at = Some(self.clock.now());
+            store::directory::save_subtype(&tx, &row).await?;
+        }
+        self.commit(tx).await?;
+        Ok(row)
+    }
+}
+
+impl Particulars {
+    /// Every problem at once; without `stored`, name and mail address are required.
+    fn checked(self, stored: Option<Checked>) -> Result<Checked, Refusal> {
+        let default = stored.unwrap_or_else(|| Checked {
+            name: String::new(),
+            email: String::new(),
+            locale: "en".to_owned(),
+            time_zone: Tz::UTC.name().to_owned(),
+        });
+        let mut problems = Vec::new();
+        let mut line = |field: &str, text: Option<String>, default: String, limit: usize| {
+            clean_text(&text.unwrap_or(default), limit, false).unwrap_or_else(|(code, why)| {
+                problems.push(Problem::at(code, field, format!("{field} {why}")));
+                String::new()
+            })
+        };
+        let name = line("name", self.name, default.name, NAME_LIMIT);
+        let email = line("email", self.email, default.email, EMAIL_LIMIT).to_lowercase();
+        let locale = line("locale", self.locale, default.locale, LOCALE_LIMIT);
+        let time_zone = line("timeZone", self.time_zone, default.time_zone, NAME_LIMIT);
+        if !email.is_empty() && !is_address(&email) {
+            problems.push(Problem::at(Code::Invalid, "email", "email must be an address such as ada@example.com"));
+        }
+        if !locale.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            problems.push(Problem::at(Code::Invalid, "locale", "locale must be a language tag such as en or pt-BR"));
+        }
+        if !time_zone.is_empty() && time_zone.parse::<Tz>().is_err() {
+            problems.push(Problem::at(
+                Code::Invalid,
+                "timeZone",
+                "timeZone must be an IANA zone such as Europe/Berlin",
+            ));
+        }
+        Refusal::unless_empty(problems)?;
+        Ok(Checked { name, email, locale, time_zone })
+    }
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    Ok(clean_text(name, NAME_LIMIT, false)
+        .map_err(|(code, why)| Problem::at(code, "name", format!("the name {why}")))?)
+}
+
+fn distinct(mut teams: Vec<Team>) -> Vec<Team> {
+    teams.sort();
+    teams.dedup();
+    teams
+}
+
+const fn is_administrator(row: &PersonWithTeams) -> bool {
+    row.person.administrator && row.person.active
+}
+
+async fn another_administrator(tx: &DatabaseTransaction, than: PersonId) -> Result<()> {
+    let people = store::directory::active_people(tx).await?;
+    if people.iter().any(|row| row.person.id != than && row.person.administrator) {
+        return Ok(());
+    }
+    let message = "this is the only active administrator; make another one first";
+    Err(Problem::at(Code::Invalid, "administrator", message).into())
+}
+
+fn taken(error: StoreError, field: &str, what: &str) -> ServiceError {
+    match error {
+        StoreError::Duplicate(_) => {
+            Problem::at(Code::AlreadyExists, field, format!("a {what} with this {field} exists already")).into()
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,138 @@
+//! One public function per use case, one transaction each: load (locked) → decide → save → append events → enqueue → commit.
+//!
+//! May import: `store`, `domain`, `notice`, `delivery`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
+//! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
+
+pub mod clarifications;
+pub mod clock_changes;
+pub mod deliver;
+pub mod directory;
+pub mod feed;
+pub mod outbox;
+pub mod policies;
+pub mod queries;
+pub mod setup;
+pub mod sla_scan;
+pub mod tickets;
+pub mod tokens;
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+
+use crate::{
+    clock::Clock,
+    domain::{
+        actor::{Action, Actor, may},
+        refusal::{Code, Problem, Refusal},
+    },
+    service::feed::Feed,
+    store::{StoreError, connection},
+};
+
+/// The use cases, over one database and one clock.
+#[derive(Clone, Debug)]
+pub struct Service {
+    db: DatabaseConnection,
+    clock: Clock,
+    /// The pipelines that a ticket can be transferred to.
+    pipelines: Vec<String>,
+    feed: Feed,
+}
+
+/// Why a use case was not carried out. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The caller must ask for something else.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing, or the caller may not see it.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The caller's role does not allow it.
+    #[error("not allowed: {0}")]
+    Forbidden(&'static str),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stale => stale().into(),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for ServiceError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<Problem> for ServiceError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem.into())
+    }
+}
+
+/// What use cases return.
+pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
+
+impl Service {
+    /// The use cases over a migrated database.
+    pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
+        Self { db, clock, pipelines, feed: Feed::new() }
+    }
+
+    /// The clock that the use cases read.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The pipelines that a ticket can be transferred to.
+    pub fn pipelines(&self) -> &[String] {
+        &self.pipelines
+    }
+
+    /// Whether the database answers and its schema is this version's.
+    pub async fn is_ready(&self) -> Result<()> {
+        self.db.ping().await?;
+        Ok(())
+    }
+
+    /// Closes the connections, once nothing uses them any more.
+    pub async fn close(&self) {
+        if let Err(error) = self.db.clone().close().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "closing the database failed");
+        }
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction> {
+        Ok(connection::begin(&self.db).await?)
+    }
+
+    async fn commit(&self, tx: DatabaseTransaction) -> Result<()> {
+        tx.commit().await?;
+        self.feed.wake();
+        Ok(())
+    }
+}
+
+/// Refuses what the actor's role does not allow.
+fn require(actor: &Actor, action: Action, who: &'static str) -> Result<()> {
+    if may(actor, action) { Ok(()) } else { Err(ServiceError::Forbidden(who)) }
+}
+
+/// Refuses a change of something that was changed since the caller read it.
+fn check_version(stored: i32, expected: Option<i32>) -> Result<()> {
+    match expected {
+        Some(expected) if expected != stored => Err(stale().into()),
+        _ => Ok(()),
+    }
+}
+
+fn stale() -> Problem {
+    let message = "it was changed since you read it; read it again and decide anew";
+    Problem::at(Code::StaleVersion, "expectedVersion", message)
+}

@@ -1,0 +1,169 @@
+//! Who is told: notices addressed to people and put into the outbox, in the transaction of the change.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{ClarificationId, NoticeId, PersonId, StageVisitId},
+    notice, person,
+    vocab::{AlertLevel, NoticeState, Stage, Team},
+};
+use sea_orm::ConnectionTrait;
+
+use crate::{
+    domain::{
+        actor::{Action, Actor},
+        notice::{NoticeContent, NoticeFacts},
+        process,
+        refusal::{Code, Problem},
+        ticket::Ticket,
+    },
+    service::{Result, Service, ServiceError, require},
+    store::{self, StoreError, directory::PersonWithTeams},
+};
+
+/// What a notice hangs on: it is cancelled when that has ended before it is sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct About {
+    pub visit_id: Option<StageVisitId>,
+    pub clarification_id: Option<ClarificationId>,
+}
+
+impl Service {
+    /// Tells the ticket's contact.
+    pub(super) async fn tell_client(
+        &self,
+        db: &impl ConnectionTrait,
+        ticket: &Ticket,
+        facts: Vec<NoticeFacts>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let rows = facts
+            .into_iter()
+            .map(|facts| self.to_client(ticket, facts, About::default(), now))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(store::notices::enqueue(db, rows).await?)
+    }
+
+    /// A notice to the ticket's contact; the same change of the same ticket is the same notice.
+    pub(super) fn to_client(
+        &self,
+        ticket: &Ticket,
+        facts: NoticeFacts,
+        about: About,
+        now: DateTime<Utc>,
+    ) -> Result<notice::Model> {
+        let contact = &ticket.contact;
+        let key = format!("{}:{}:{}:{}", facts.kind().word(), ticket.id, ticket.version, contact.id);
+        let row = self.row(ticket, facts, about, key, now)?;
+        Ok(notice::Model {
+            contact_id: Some(contact.id),
+            to_name: contact.name.clone(),
+            to_address: contact.email.clone(),
+            locale: contact.locale.clone(),
+            time_zone: contact.time_zone.clone(),
+            ..row
+        })
+    }
+
+    /// A notice to a member of staff; `occasion` tells it from the next one of its kind.
+    pub(super) fn to_person(
+        &self,
+        ticket: &Ticket,
+        person: &person::Model,
+        facts: NoticeFacts,
+        about: About,
+        occasion: &str,
+        now: DateTime<Utc>,
+    ) -> Result<notice::Model> {
+        let key = format!("{}:{occasion}:{}", facts.kind().word(), person.id);
+        let row = self.row(ticket, facts, about, key, now)?;
+        Ok(notice::Model {
+            person_id: Some(person.id),
+            to_name: person.name.clone(),
+            to_address: person.email.clone(),
+            locale: person.locale.clone(),
+            time_zone: person.time_zone.clone(),
+            ..row
+        })
+    }
+
+    /// Queues a failed notice again.
+    pub async fn retry_notice(&self, actor: &Actor, id: NoticeId) -> Result<notice::Model> {
+        require(actor, Action::RetryNotice, "only a manager retries notices")?;
+        let now = self.clock.now();
+        let tx = self.begin().await?;
+        let notice = store::notices::find(&tx, id).await?.ok_or(ServiceError::NotFound("notice"))?;
+        if !store::notices::requeue(&tx, id, now).await? {
+            let message = format!("the notice is {}; only a failed one can be retried", notice.state);
+            return Err(Problem::of(Code::Invalid, message).into());
+        }
+        let notice = store::notices::find(&tx, id).await?.ok_or(ServiceError::NotFound("notice"))?;
+        self.commit(tx).await?;
+        Ok(notice)
+    }
+
+    fn row(
+        &self,
+        ticket: &Ticket,
+        facts: NoticeFacts,
+        about: About,
+        dedupe_key: String,
+        now: DateTime<Utc>,
+    ) -> Result<notice::Model> {
+        let kind = facts.kind();
+        let content = NoticeContent {
+            ticket_key: ticket.key(),
+            ticket_subject: ticket.facts.subject.clone(),
+            company_name: ticket.company.name.clone(),
+            facts,
+        };
+        Ok(notice::Model {
+            id: self.clock.new_id(NoticeId),
+            ticket_id: ticket.id,
+            visit_id: about.visit_id,
+            clarification_id: about.clarification_id,
+            kind,
+            contact_id: None,
+            person_id: None,
+            to_name: String::new(),
+            to_address: String::new(),
+            locale: String::new(),
+            time_zone: String::new(),
+            content: serde_json::to_value(&content)
+                .map_err(|error| StoreError::Corrupt { what: "notice", source: error.into() })?,
+            dedupe_key,
+            state: NoticeState::Queued,
+            attempts: 0,
+            next_attempt_at: now,
+            leased_until: None,
+            lease: None,
+            detail: None,
+            created_at: now,
+            sent_at: None,
+        })
+    }
+}
+
+/// Who is told when the clock of a stage reaches a level, each once.
+///
+/// Source: the alert levels of the design, and the process's “overdue delivery → Tech's managers, Project Manager”.
+pub(super) fn addressees<'a>(
+    people: &'a [PersonWithTeams],
+    stage: Stage,
+    level: AlertLevel,
+    assignee: Option<PersonId>,
+) -> Vec<&'a person::Model> {
+    let owner = process::stage(stage).owner;
+    let works_in = |person: &PersonWithTeams, team: Option<Team>| team.is_some_and(|team| person.teams.contains(&team));
+    let manages = |person: &PersonWithTeams| owner.is_some_and(|team| person.manages.contains(&team));
+    let is_told = |person: &PersonWithTeams| match (level, stage) {
+        (AlertLevel::Breach, Stage::Fixing) => manages(person) || works_in(person, Some(Team::ProjectManager)),
+        (AlertLevel::Warning, _) => works_in(person, owner) || assignee == Some(person.person.id),
+        (AlertLevel::Breach, _) => works_in(person, owner) || assignee == Some(person.person.id) || manages(person),
+        (AlertLevel::EscalationTwo | AlertLevel::EscalationThree, _) => !person.manages.is_empty(),
+    };
+    let told: BTreeMap<_, _> =
+        people.iter().filter(|person| is_told(person)).map(|person| (person.person.id, &person.person)).collect();
+    told.into_values().collect()
+}

@@ -1,0 +1,285 @@
+//! Reading. Every function takes the actor and answers only what the actor may see.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use entity::{
+    calendar, clarification, company, contact,
+    id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
+    notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
+    vocab::{AlertLevel, Category, NoticeKind, NoticeState, Stage},
+};
+use sea_orm::Order;
+
+use crate::{
+    domain::{
+        actor::{Action, Actor},
+        process,
+        ticket::Ticket,
+        visit::Visit,
+    },
+    service::{Result, Service, require},
+    store::{
+        self,
+        criteria::{Comparison, Criterion},
+        directory::PersonWithTeams,
+        page::{Page, Position},
+        tickets::{TicketFilter, TicketSort},
+    },
+};
+
+const STAFF: &str = "only staff see this";
+
+/// A page that a caller asks for.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// The row before it.
+    pub after: Option<Position>,
+    /// How many rows.
+    pub first: u64,
+}
+
+/// Tickets that a caller asks for.
+#[derive(Clone, Debug)]
+pub struct TicketQuery {
+    pub criteria: Vec<Criterion>,
+    pub sort: TicketSort,
+    pub order: Order,
+    pub page: PageRequest,
+}
+
+/// A ticket and where it stands in the list that was asked for.
+#[derive(Clone, Debug)]
+pub struct PlacedTicket {
+    pub ticket: Ticket,
+    pub position: Position,
+}
+
+/// One column of the board.
+#[derive(Clone, Debug)]
+pub struct BoardColumn {
+    pub stage: Stage,
+    pub count: u64,
+    pub tickets: Page<PlacedTicket>,
+}
+
+impl Service {
+    /// A ticket; none where the actor may not see it.
+    pub async fn ticket(&self, actor: &Actor, id: TicketId) -> Result<Option<Ticket>> {
+        Ok(store::tickets::find(&self.db, actor.company_scope(), id).await?)
+    }
+
+    /// A ticket, by the number in its key.
+    pub async fn ticket_by_number(&self, actor: &Actor, number: i64) -> Result<Option<Ticket>> {
+        Ok(store::tickets::find_by_number(&self.db, actor.company_scope(), number).await?)
+    }
+
+    /// Some tickets, by id.
+    pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, Ticket>> {
+        Ok(store::tickets::find_many(&self.db, actor.company_scope(), ids).await?)
+    }
+
+    /// A page of tickets.
+    pub async fn tickets(&self, actor: &Actor, query: TicketQuery) -> Result<Page<PlacedTicket>> {
+        let TicketQuery { criteria, sort, order, page } = query;
+        let filter = TicketFilter { scope: actor.company_scope(), criteria };
+        let found = store::tickets::page(&self.db, &filter, sort, order, page.after, page.first).await?;
+        let due = match sort {
+            TicketSort::DueAt => self.due_times(&found.rows).await?,
+            TicketSort::Number | TicketSort::UpdatedAt => HashMap::new(),
+        };
+        Ok(found.map(|ticket| {
+            let position = store::tickets::position(&ticket, sort, due.get(&ticket.id).copied());
+            PlacedTicket { ticket, position }
+        }))
+    }
+
+    /// How many tickets the criteria find.
+    pub async fn count_tickets(&self, actor: &Actor, criteria: Vec<Criterion>) -> Result<u64> {
+        let filter = TicketFilter { scope: actor.company_scope(), criteria };
+        Ok(store::tickets::count(&self.db, &filter).await?)
+    }
+
+    /// Every open stage with its count and its first tickets, the next due first.
+    pub async fn board(&self, actor: &Actor, first: u64) -> Result<Vec<BoardColumn>> {
+        let open = Criterion::Stage(Comparison::In(process::OPEN.to_vec()));
+        let filter = TicketFilter { scope: actor.company_scope(), criteria: vec![open] };
+        let counts = store::tickets::count_by_stage(&self.db, &filter).await?;
+        let mut columns = Vec::new();
+        for stage in process::OPEN {
+            let query = TicketQuery {
+                criteria: vec![Criterion::Stage(Comparison::Eq(stage))],
+                sort: TicketSort::DueAt,
+                order: Order::Asc,
+                page: PageRequest { after: None, first },
+            };
+            let tickets = self.tickets(actor, query).await?;
+            columns.push(BoardColumn { stage, count: counts.get(&stage).copied().unwrap_or(0), tickets });
+        }
+        Ok(columns)
+    }
+
+    /// The open visits of some tickets. Only staff see clocks.
+    pub async fn open_visits(&self, actor: &Actor, tickets: &[TicketId]) -> Result<HashMap<TicketId, Visit>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::visits::open_of_many(&self.db, tickets).await?)
+    }
+
+    /// All visits of some tickets, oldest first. Only staff see clocks.
+    pub async fn visits(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<Visit>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::visits::all_of_many(&self.db, tickets).await?)
+    }
+
+    /// The history of some tickets that the actor can see, oldest first.
+    pub async fn events(&self, tickets: &[TicketId]) -> Result<Vec<ticket_event::Model>> {
+        Ok(store::events::of_many(&self.db, tickets).await?)
+    }
+
+    /// The questions to the client of some tickets that the actor can see, oldest first.
+    pub async fn clarifications(&self, tickets: &[TicketId]) -> Result<Vec<clarification::Model>> {
+        Ok(store::clarifications::of_many(&self.db, tickets).await?)
+    }
+
+    /// The alerts of some tickets, oldest first. Only staff see alerts.
+    pub async fn alerts_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<sla_alert::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::alerts::of_many(&self.db, tickets).await?)
+    }
+
+    /// The notices of some tickets, oldest first. Only staff see the ledger.
+    pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<notice::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::notices::of_many(&self.db, tickets).await?)
+    }
+
+    /// An alert.
+    pub async fn alert(&self, actor: &Actor, id: SlaAlertId) -> Result<Option<sla_alert::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::alerts::find(&self.db, id).await?)
+    }
+
+    /// A page of alerts, the latest first.
+    pub async fn alerts(
+        &self,
+        actor: &Actor,
+        stage: Option<Stage>,
+        level: Option<AlertLevel>,
+        page: PageRequest,
+    ) -> Result<Page<sla_alert::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::alerts::page(&self.db, stage, level, page.after, page.first).await?)
+    }
+
+    /// A notice.
+    pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<notice::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::notices::find(&self.db, id).await?)
+    }
+
+    /// A page of the ledger, the latest first.
+    pub async fn notices(
+        &self,
+        actor: &Actor,
+        state: Option<NoticeState>,
+        kind: Option<NoticeKind>,
+        page: PageRequest,
+    ) -> Result<Page<notice::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::notices::page(&self.db, state, kind, page.after, page.first).await?)
+    }
+
+    /// A company; a contact sees their own.
+    pub async fn company(&self, actor: &Actor, id: CompanyId) -> Result<Option<company::Model>> {
+        let visible = actor.company_scope().is_none_or(|own| own == id);
+        if visible { Ok(store::directory::company(&self.db, id).await?) } else { Ok(None) }
+    }
+
+    /// A page of companies by name; a contact sees their own.
+    pub async fn companies(&self, actor: &Actor, page: PageRequest) -> Result<Page<company::Model>> {
+        Ok(store::directory::companies(&self.db, actor.company_scope(), page.after, page.first).await?)
+    }
+
+    /// Some contacts; a contact sees those of their own company.
+    pub async fn contacts_by_id(&self, actor: &Actor, ids: &[ContactId]) -> Result<HashMap<ContactId, contact::Model>> {
+        Ok(store::directory::contacts_by_id(&self.db, actor.company_scope(), ids).await?)
+    }
+
+    /// A page of contacts by name, of one company or of all; a contact sees those of their own company.
+    pub async fn contacts(
+        &self,
+        actor: &Actor,
+        company: Option<CompanyId>,
+        page: PageRequest,
+    ) -> Result<Page<contact::Model>> {
+        let company = match (actor.company_scope(), company) {
+            (Some(own), Some(company)) if own != company => return Ok(Page::empty()),
+            (own, company) => own.or(company),
+        };
+        Ok(store::directory::contacts(&self.db, company, page.after, page.first).await?)
+    }
+
+    /// Some people. A contact sees their names, for they answer for a ticket.
+    pub async fn people_by_id(&self, ids: &[PersonId]) -> Result<HashMap<PersonId, PersonWithTeams>> {
+        Ok(store::directory::people_by_id(&self.db, ids).await?)
+    }
+
+    /// The person with this mail address.
+    pub async fn person_by_email(&self, email: &str) -> Result<Option<person::Model>> {
+        Ok(store::directory::person_by_email(&self.db, &email.trim().to_lowercase()).await?)
+    }
+
+    /// The contacts with this mail address, one per company.
+    pub async fn contacts_by_email(&self, email: &str) -> Result<Vec<contact::Model>> {
+        Ok(store::directory::contacts_by_email(&self.db, &email.trim().to_lowercase()).await?)
+    }
+
+    /// A page of people by name.
+    pub async fn people(&self, actor: &Actor, page: PageRequest) -> Result<Page<PersonWithTeams>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::directory::people(&self.db, page.after, page.first).await?)
+    }
+
+    /// A subtype.
+    pub async fn ticket_subtype(&self, id: TicketSubtypeId) -> Result<Option<ticket_subtype::Model>> {
+        Ok(store::directory::subtype(&self.db, id).await?)
+    }
+
+    /// The subtypes; the client form needs them too.
+    pub async fn ticket_subtypes(
+        &self,
+        category: Option<Category>,
+        include_archived: bool,
+    ) -> Result<Vec<ticket_subtype::Model>> {
+        Ok(store::directory::subtypes(&self.db, category, include_archived).await?)
+    }
+
+    /// The SLA policies with their calendars, in the order of the process.
+    pub async fn sla_policies(&self, actor: &Actor) -> Result<Vec<(sla_policy::Model, calendar::Model)>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::policies::all(&self.db).await?)
+    }
+
+    /// All calendars, by name.
+    pub async fn calendars(&self, actor: &Actor) -> Result<Vec<calendar::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::policies::all_calendars(&self.db).await?)
+    }
+
+    /// A calendar.
+    pub async fn calendar(&self, actor: &Actor, id: CalendarId) -> Result<Option<calendar::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::policies::calendar(&self.db, id).await?)
+    }
+
+    /// The oldest notices in a state, for the command line.
+    pub async fn outbox(&self, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
+        Ok(store::notices::list(&self.db, state, limit).await?)
+    }
+
+    async fn due_times(&self, tickets: &[Ticket]) -> Result<HashMap<TicketId, DateTime<Utc>>> {
+        let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
+        let visits = store::visits::open_of_many(&self.db, &ids).await?;
+        Ok(visits.into_iter().filter_map(|(id, visit)| Some((id, visit.due_at?))).collect())
+    }
+}

@@ -1,0 +1,182 @@
+//! The SLA scan: finds the clocks that reached an alert level, records it once and tells people.
+//!
+//! It costs what is due, not what is open, and is safe on several replicas at once: a visit that another one holds is left to
+//! it, and what a batch finds is committed together or not at all.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{SlaAlertId, TicketId},
+    notice, sla_alert,
+    vocab::{AlertLevel, AlertOutcome, EventKind, Stage},
+};
+
+use crate::{
+    domain::{
+        actor::Actor,
+        event::{Event, EventData},
+        notice::NoticeFacts,
+        process,
+        ticket::Ticket,
+        visit::Visit,
+    },
+    service::{
+        Result, Service,
+        outbox::{About, addressees},
+    },
+    store::{self, directory::PersonWithTeams},
+};
+
+/// Visits in one transaction: enough to make statements worth their while, few enough to hold locks only for a moment.
+const BATCH: u64 = 100;
+
+/// What one run of the scan did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// Clocks that were due to be looked at.
+    pub visits: usize,
+    /// Alerts of which people were told.
+    pub raised: usize,
+    /// Lower levels that were found late, together with a higher one.
+    pub superseded: usize,
+    /// Notices put into the outbox.
+    pub notices: usize,
+}
+
+/// What one batch writes.
+#[derive(Default)]
+struct Findings {
+    alerts: Vec<sla_alert::Model>,
+    events: Vec<(TicketId, Event)>,
+    notices: Vec<notice::Model>,
+}
+
+impl Service {
+    /// Looks at every clock that is due to be looked at.
+    pub async fn sla_scan(&self) -> Result<ScanReport> {
+        let mut report = ScanReport::default();
+        loop {
+            let batch = self.scan_batch().await?;
+            report.visits += batch.visits;
+            report.raised += batch.raised;
+            report.superseded += batch.superseded;
+            report.notices += batch.notices;
+            if batch.visits < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+                return Ok(report);
+            }
+        }
+    }
+
+    async fn scan_batch(&self) -> Result<ScanReport> {
+        let now = self.clock.now();
+        let tx = self.begin().await?;
+        let mut visits = store::visits::claim_due(&tx, now, BATCH).await?;
+        if visits.is_empty() {
+            return Ok(ScanReport::default());
+        }
+        let ids: Vec<_> = visits.iter().map(|visit| visit.ticket_id).collect();
+        let tickets = store::tickets::find_many(&tx, None, &ids).await?;
+        let people = store::directory::active_people(&tx).await?;
+        let mut findings = Findings::default();
+        for visit in &mut visits {
+            self.look_at(visit, &tickets, &people, now, &mut findings)?;
+            store::visits::save(&tx, visit).await?;
+        }
+        let count = |outcome| findings.alerts.iter().filter(|alert| alert.outcome == outcome).count();
+        let report = ScanReport {
+            visits: visits.len(),
+            raised: count(AlertOutcome::Raised),
+            superseded: count(AlertOutcome::Superseded),
+            notices: findings.notices.len(),
+        };
+        store::alerts::insert_many(&tx, findings.alerts).await?;
+        let events = findings.events.iter().map(|(ticket, event)| (*ticket, event));
+        store::events::append_many(&tx, &Actor::System, now, events).await?;
+        store::notices::enqueue(&tx, findings.notices).await?;
+        self.commit(tx).await?;
+        Ok(report)
+    }
+
+    /// Records every level that the clock has reached; people hear of the highest only.
+    fn look_at(
+        &self,
+        visit: &mut Visit,
+        tickets: &HashMap<TicketId, Ticket>,
+        people: &[PersonWithTeams],
+        now: DateTime<Utc>,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let reached = visit.clock().crossed(visit.alerted_level, now);
+        let owner = process::stage(visit.stage).owner;
+        if let (Some(ticket), Some(team), Some(due_at)) = (tickets.get(&visit.ticket_id), owner, due(visit, now)) {
+            let highest = reached.last().map(|(level, _)| *level);
+            for (level, reached_at) in &reached {
+                let is_highest = Some(*level) == highest;
+                let alert = sla_alert::Model {
+                    id: self.clock.new_id(SlaAlertId),
+                    visit_id: visit.id,
+                    ticket_id: ticket.id,
+                    stage: visit.stage,
+                    team,
+                    level: *level,
+                    outcome: if is_highest { AlertOutcome::Raised } else { AlertOutcome::Superseded },
+                    reached_at: *reached_at,
+                    detected_at: now,
+                    due_at,
+                };
+                if is_highest {
+                    findings.events.push((ticket.id, raised(&alert)));
+                    findings.notices.extend(self.tell_staff(visit, ticket, people, &alert)?);
+                }
+                findings.alerts.push(alert);
+            }
+        }
+        visit.alerted_level = reached.last().map(|(level, _)| *level).or(visit.alerted_level);
+        visit.refresh(now);
+        Ok(())
+    }
+
+    fn tell_staff(
+        &self,
+        visit: &Visit,
+        ticket: &Ticket,
+        people: &[PersonWithTeams],
+        alert: &sla_alert::Model,
+    ) -> Result<Vec<notice::Model>> {
+        let sla_alert::Model { stage, level, due_at, detected_at, .. } = *alert;
+        let assignee = ticket.assignee.as_ref().map(|person| person.name.clone());
+        let facts = match (level, visit.deadline_on) {
+            (AlertLevel::Warning, _) => NoticeFacts::SlaWarning { stage, due_at, assignee },
+            (AlertLevel::Breach, Some(date)) if stage == Stage::Fixing => {
+                NoticeFacts::DeliveryOverdue { date, due_at, assignee }
+            }
+            (AlertLevel::Breach, _) => NoticeFacts::SlaBreach { stage, due_at, assignee },
+            (AlertLevel::EscalationTwo | AlertLevel::EscalationThree, _) => {
+                NoticeFacts::SlaEscalation { stage, level, due_at, assignee }
+            }
+        };
+        let about = About { visit_id: Some(visit.id), ..About::default() };
+        let occasion = format!("{}:{}", visit.id, level.word());
+        addressees(people, stage, level, ticket.assignee.as_ref().map(|person| person.id))
+            .into_iter()
+            .map(|person| self.to_person(ticket, person, facts.clone(), about, &occasion, detected_at))
+            .collect()
+    }
+}
+
+/// The due time, also of a clock that is paused.
+fn due(visit: &Visit, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let clock = visit.clock();
+    clock.due_at(now).or_else(|| clock.due_if_resumed_at(now))
+}
+
+fn raised(alert: &sla_alert::Model) -> Event {
+    let data = EventData {
+        to_stage: Some(alert.stage),
+        alert_id: Some(alert.id),
+        alert_level: Some(alert.level),
+        ..EventData::default()
+    };
+    Event { kind: EventKind::SlaAlertRaised, data }
+}

@@ -1,0 +1,141 @@
+//! Bearer tokens: made once, shown once, stored as a hash, and turned into an actor.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{
+    access_token,
+    id::{AccessTokenId, ContactId, PersonId},
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::{
+        actor::{Actor, Staff},
+        facts::clean_text,
+        refusal::{Code, Problem},
+    },
+    service::{Result, Service, ServiceError},
+    store,
+};
+
+/// What every token starts with, so that a scanner recognises one that leaked.
+pub const TOKEN_PREFIX: &str = "secondline_";
+/// 256 bits cannot be guessed.
+const TOKEN_BYTES: usize = 32;
+/// “Last used” is noted at most once in this time, so that reading does not always write.
+const LAST_USED_GRAIN: TimeDelta = TimeDelta::minutes(1);
+/// A name is one line in a list.
+const NAME_LIMIT: usize = 100;
+
+/// Whose token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenOwner {
+    /// A member of staff.
+    Person(PersonId),
+    /// A client's contact.
+    Contact(ContactId),
+}
+
+/// A new token, in the only moment in which it can be read.
+#[derive(Clone)]
+pub struct NewToken {
+    /// What is stored of it.
+    pub row: access_token::Model,
+    /// What the caller sends as `Authorization: Bearer …`.
+    pub secret: String,
+}
+
+impl Service {
+    /// Makes a token.
+    pub async fn create_token(
+        &self,
+        owner: TokenOwner,
+        name: &str,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<NewToken> {
+        let now = self.clock.now();
+        let name = clean_text(name, NAME_LIMIT, false)
+            .map_err(|(code, why)| Problem::at(code, "name", format!("the token's name {why}")))?;
+        if expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(Problem::at(Code::Invalid, "expiresAt", "the token would have expired already").into());
+        }
+        let tx = self.begin().await?;
+        let (person_id, contact_id) = match owner {
+            TokenOwner::Person(id) => {
+                store::directory::person(&tx, id).await?.ok_or(ServiceError::NotFound("person"))?;
+                (Some(id), None)
+            }
+            TokenOwner::Contact(id) => {
+                store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
+                (None, Some(id))
+            }
+        };
+        let secret = new_secret()?;
+        let row = access_token::Model {
+            id: self.clock.new_id(AccessTokenId),
+            name,
+            person_id,
+            contact_id,
+            token_hash: hash(&secret),
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        store::tokens::insert(&tx, row.clone()).await?;
+        self.commit(tx).await?;
+        Ok(NewToken { row, secret })
+    }
+
+    /// All tokens, oldest first.
+    pub async fn tokens(&self) -> Result<Vec<access_token::Model>> {
+        Ok(store::tokens::all(&self.db).await?)
+    }
+
+    /// Revokes a token; says whether it was in force.
+    pub async fn revoke_token(&self, id: AccessTokenId) -> Result<bool> {
+        Ok(store::tokens::revoke(&self.db, id, self.clock.now()).await?)
+    }
+
+    /// Who sends this token; none for one that is unknown, revoked, expired, or of a person who left.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Actor>> {
+        if !secret.starts_with(TOKEN_PREFIX) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let Some(token) = store::tokens::find_by_hash(&self.db, &hash(secret)).await? else { return Ok(None) };
+        if token.revoked_at.is_some() || token.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Ok(None);
+        }
+        let actor = match (token.person_id, token.contact_id) {
+            (Some(id), _) => store::directory::person(&self.db, id).await?.filter(|row| row.person.active).map(|row| {
+                Actor::Person(Staff {
+                    id,
+                    teams: row.teams,
+                    manages: row.manages,
+                    administrator: row.person.administrator,
+                })
+            }),
+            (None, Some(id)) => store::directory::contact(&self.db, id)
+                .await?
+                .map(|contact| Actor::Contact { id, company_id: contact.company_id }),
+            (None, None) => None,
+        };
+        if actor.is_some() && token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
+            store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
+        }
+        Ok(actor)
+    }
+}
+
+fn new_secret() -> Result<String> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        ServiceError::Store(store::StoreError::Corrupt { what: "random number", source: error.to_string().into() })
+    })?;
+    Ok(format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+fn hash(secret: &str) -> String {
+    format!("{:x}", Sha256::digest(secret.as_bytes()))
+}

@@ -1,0 +1,42 @@
+//! Questions to clients.
+
+use ::entity::{clarification, id::TicketId};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+
+use crate::store::{Result, StoreError};
+
+/// The question of a ticket that is not answered yet.
+pub async fn open_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<clarification::Model>> {
+    Ok(clarification::Entity::find()
+        .filter(clarification::COLUMN.ticket_id.eq(ticket))
+        .filter(clarification::COLUMN.answered_at.is_null())
+        .one(db)
+        .await?)
+}
+
+/// All questions of some tickets, oldest first.
+pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<Vec<clarification::Model>> {
+    Ok(clarification::Entity::find()
+        .filter(clarification::COLUMN.ticket_id.is_in(tickets.iter().copied()))
+        .order_by_asc(clarification::Column::AskedAt)
+        .order_by_asc(clarification::Column::Id)
+        .all(db)
+        .await?)
+}
+
+/// Stores a new question.
+pub async fn insert(db: &impl ConnectionTrait, row: clarification::Model) -> Result<()> {
+    clarification::Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Stores an answer.
+pub async fn save(db: &impl ConnectionTrait, row: clarification::Model) -> Result<()> {
+    let result = clarification::Entity::update_many()
+        .filter(clarification::COLUMN.id.eq(row.id))
+        .filter(clarification::COLUMN.answered_at.is_null())
+        .set(row.into_active_model().reset_all())
+        .exec(db)
+        .await?;
+    if result.rows_affected == 1 { Ok(()) } else { Err(StoreError::Stale) }
+}

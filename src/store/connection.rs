@@ -1,0 +1,119 @@
+//! Opening the database that `DATABASE_URL` names, and beginning transactions on it.
+//!
+//! SQLite: WAL, foreign keys, a busy timeout, and every writing transaction `BEGIN IMMEDIATE`, since deferred ones fail with
+//! BUSY_SNAPSHOT as soon as two of them read before they write. PostgreSQL: a limit on transactions that lie idle.
+
+use std::{path::Path, time::Duration};
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
+};
+
+use crate::store::{Result, StoreError};
+
+/// Writers of SQLite wait for each other this long; a write takes milliseconds.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Readers of SQLite that run at once, with the one writer.
+const SQLITE_CONNECTIONS: u32 = 8;
+/// A request that cannot get a connection for so long is refused, so that the caller can try again.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A pooled connection that lay idle longer than this is pinged before use.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+/// No transaction of ours waits for anything but the database; one that lies idle was lost by its owner.
+const IDLE_IN_TRANSACTION: &str = "30s";
+/// The key of the lock under which one replica migrates while the others wait; an arbitrary constant.
+const MIGRATION_LOCK: i64 = 0x5345_434f_4e44_4c4e;
+
+/// Opens the database; a SQLite file and its folder are made when they do not exist.
+///
+/// # Errors
+/// `Unavailable` when it does not answer.
+pub async fn open(url: &str, max_connections: u32) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options.sqlx_logging(false).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire_if_idle_for(PING_AFTER_IDLE);
+    if let Some(file) = sqlite_file(url) {
+        make_folder(file)?;
+        options.max_connections(SQLITE_CONNECTIONS).map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+                .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
+                .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        });
+    } else {
+        options.max_connections(max_connections).map_sqlx_postgres_opts(|postgres| {
+            postgres
+                .application_name("secondline")
+                .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION), ("timezone", "UTC")])
+        });
+    }
+    Ok(Database::connect(options).await?)
+}
+
+/// Whether the URL names a database that this product runs on.
+pub fn is_supported(url: &str) -> bool {
+    ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+/// Brings the schema up to date, one process at a time.
+///
+/// # Errors
+/// A schema that a newer version made is refused.
+pub async fn migrate(db: &DatabaseConnection) -> Result<()> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(Migrator::up(db, None).await?);
+    }
+    // The lock belongs to the transaction, so that a process that dies releases it. The migration itself runs on other
+    // connections of the pool.
+    let lock = db.begin().await?;
+    lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    lock.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    Migrator::up(db, None).await?;
+    Ok(lock.commit().await?)
+}
+
+/// Whether migrations are waiting.
+pub async fn needs_migration(db: &DatabaseConnection) -> Result<bool> {
+    Ok(!Migrator::get_pending_migrations(db).await?.is_empty())
+}
+
+/// Begins a transaction that will write.
+pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(db.begin_with_options(options).await?)
+}
+
+/// Whether the error means that the database is gone or busy, not that the statement is wrong.
+pub(super) fn is_lost(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
+        return false;
+    };
+    match source.as_ref() {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            // PostgreSQL: connection exceptions (08), too many connections (53), shutting down (57P).
+            ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+        }),
+        _ => false,
+    }
+}
+
+fn sqlite_file(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    path.split('?').next()
+}
+
+fn make_folder(file: &str) -> Result<()> {
+    let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), |folder| {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| StoreError::Unavailable(DbErr::Custom(format!("{}: {error}", folder.display()))))
+    })
+}

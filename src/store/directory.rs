@@ -1,0 +1,251 @@
+//! Companies, contacts, people and subtypes.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    company, contact,
+    id::{CompanyId, ContactId, PersonId, TicketSubtypeId},
+    person, person_team, ticket_subtype,
+    vocab::{Category, Team, TeamRole},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    sea_query::{Expr, SimpleExpr},
+};
+
+use crate::store::{
+    Result, StoreError,
+    page::{Keyset, Page, Position, fetch},
+};
+
+/// A member of staff with their teams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonWithTeams {
+    /// The person.
+    pub person: person::Model,
+    /// The teams they work in.
+    pub teams: Vec<Team>,
+    /// The teams they manage.
+    pub manages: Vec<Team>,
+}
+
+/// A company.
+pub async fn company(db: &impl ConnectionTrait, id: CompanyId) -> Result<Option<company::Model>> {
+    Ok(company::Entity::find_by_id(id).one(db).await?)
+}
+
+/// A page of companies by name, all of them or the one of the scope.
+pub async fn companies(
+    db: &impl ConnectionTrait,
+    scope: Option<CompanyId>,
+    after: Option<Position>,
+    first: u64,
+) -> Result<Page<company::Model>> {
+    let selection = scope.map_or_else(company::Entity::find, company::Entity::find_by_id);
+    let name = Expr::col((company::Entity, company::Column::Name));
+    fetch(db, selection, &by_name(name, Expr::col((company::Entity, company::Column::Id)), after, first)).await
+}
+
+/// Stores a new company.
+pub async fn insert_company(db: &impl ConnectionTrait, row: company::Model) -> Result<()> {
+    company::Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Stores a changed company.
+pub async fn save_company(db: &impl ConnectionTrait, row: &mut company::Model) -> Result<()> {
+    let read_version = row.version;
+    row.version += 1;
+    let result = company::Entity::update_many()
+        .set(row.clone().into_active_model().reset_all())
+        .filter(company::COLUMN.id.eq(row.id))
+        .filter(company::COLUMN.version.eq(read_version))
+        .exec(db)
+        .await?;
+    one_row(result.rows_affected)
+}
+
+/// A contact.
+pub async fn contact(db: &impl ConnectionTrait, id: ContactId) -> Result<Option<contact::Model>> {
+    Ok(contact::Entity::find_by_id(id).one(db).await?)
+}
+
+/// A page of contacts by name, all of them or those of one company.
+pub async fn contacts(
+    db: &impl ConnectionTrait,
+    company: Option<CompanyId>,
+    after: Option<Position>,
+    first: u64,
+) -> Result<Page<contact::Model>> {
+    let name = Expr::col((contact::Entity, contact::Column::Name));
+    let keyset = by_name(name, Expr::col((contact::Entity, contact::Column::Id)), after, first);
+    fetch(db, contact::Entity::of_company(company), &keyset).await
+}
+
+/// Some contacts, all of them or those of one company.
+pub async fn contacts_by_id(
+    db: &impl ConnectionTrait,
+    company: Option<CompanyId>,
+    ids: &[ContactId],
+) -> Result<HashMap<ContactId, contact::Model>> {
+    let selection = contact::Entity::of_company(company).filter(contact::COLUMN.id.is_in(ids.iter().copied()));
+    Ok(selection.all(db).await?.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// The contacts with this mail address, one per company.
+pub async fn contacts_by_email(db: &impl ConnectionTrait, email: &str) -> Result<Vec<contact::Model>> {
+    Ok(contact::Entity::find().filter(contact::COLUMN.email.eq(email)).all(db).await?)
+}
+
+/// Stores a new contact.
+pub async fn insert_contact(db: &impl ConnectionTrait, row: contact::Model) -> Result<()> {
+    contact::Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Stores a changed contact.
+pub async fn save_contact(db: &impl ConnectionTrait, row: &mut contact::Model) -> Result<()> {
+    let read_version = row.version;
+    row.version += 1;
+    let result = contact::Entity::update_many()
+        .set(row.clone().into_active_model().reset_all())
+        .filter(contact::COLUMN.id.eq(row.id))
+        .filter(contact::COLUMN.version.eq(read_version))
+        .exec(db)
+        .await?;
+    one_row(result.rows_affected)
+}
+
+/// A person with their teams.
+pub async fn person(db: &impl ConnectionTrait, id: PersonId) -> Result<Option<PersonWithTeams>> {
+    Ok(people_by_id(db, &[id]).await?.remove(&id))
+}
+
+/// Some people with their teams.
+pub async fn people_by_id(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<HashMap<PersonId, PersonWithTeams>> {
+    let rows = person::Entity::find().filter(person::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(with_teams(db, rows).await?.into_iter().map(|person| (person.person.id, person)).collect())
+}
+
+/// The person with this mail address.
+pub async fn person_by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<person::Model>> {
+    Ok(person::Entity::find().filter(person::COLUMN.email.eq(email)).one(db).await?)
+}
+
+/// A page of people by name.
+pub async fn people(db: &impl ConnectionTrait, after: Option<Position>, first: u64) -> Result<Page<PersonWithTeams>> {
+    let name = Expr::col((person::Entity, person::Column::Name));
+    let keyset = by_name(name, Expr::col((person::Entity, person::Column::Id)), after, first);
+    let Page { rows, has_next } = fetch(db, person::Entity::find(), &keyset).await?;
+    Ok(Page { rows: with_teams(db, rows).await?, has_next })
+}
+
+/// Adds the teams to people's rows.
+async fn with_teams(db: &impl ConnectionTrait, rows: Vec<person::Model>) -> Result<Vec<PersonWithTeams>> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let roles = person_team::Entity::find().filter(person_team::COLUMN.person_id.is_in(ids)).all(db).await?;
+    Ok(rows
+        .into_iter()
+        .map(|person| {
+            let teams_as = |role| {
+                let own = roles.iter().filter(|row| row.person_id == person.id && row.role == role);
+                let mut teams: Vec<_> = own.map(|row| row.team).collect();
+                teams.sort();
+                teams
+            };
+            PersonWithTeams { teams: teams_as(TeamRole::Member), manages: teams_as(TeamRole::Manager), person }
+        })
+        .collect())
+}
+
+/// All active people with their teams: staff are few.
+pub async fn active_people(db: &impl ConnectionTrait) -> Result<Vec<PersonWithTeams>> {
+    let active = person::Entity::find().filter(person::COLUMN.active.eq(true)).order_by_asc(person::Column::Id);
+    with_teams(db, active.all(db).await?).await
+}
+
+/// Whether any person is stored.
+pub async fn has_people(db: &impl ConnectionTrait) -> Result<bool> {
+    super::page::exists(db, person::Entity::find()).await
+}
+
+/// Stores a new person with their teams.
+pub async fn insert_person(db: &impl ConnectionTrait, row: &PersonWithTeams) -> Result<()> {
+    person::Entity::insert(row.person.clone().into_active_model()).exec_without_returning(db).await?;
+    insert_roles(db, row).await
+}
+
+/// Stores a changed person with their teams.
+pub async fn save_person(db: &impl ConnectionTrait, row: &mut PersonWithTeams) -> Result<()> {
+    let read_version = row.person.version;
+    row.person.version += 1;
+    let result = person::Entity::update_many()
+        .set(row.person.clone().into_active_model().reset_all())
+        .filter(person::COLUMN.id.eq(row.person.id))
+        .filter(person::COLUMN.version.eq(read_version))
+        .exec(db)
+        .await?;
+    one_row(result.rows_affected)?;
+    person_team::Entity::delete_many().filter(person_team::COLUMN.person_id.eq(row.person.id)).exec(db).await?;
+    insert_roles(db, row).await
+}
+
+async fn insert_roles(db: &impl ConnectionTrait, row: &PersonWithTeams) -> Result<()> {
+    let as_role = |role| {
+        move |team: &Team| person_team::Model { person_id: row.person.id, team: *team, role }.into_active_model()
+    };
+    let members = row.teams.iter().map(as_role(TeamRole::Member));
+    let roles: Vec<_> = members.chain(row.manages.iter().map(as_role(TeamRole::Manager))).collect();
+    if !roles.is_empty() {
+        person_team::Entity::insert_many(roles).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// A subtype.
+pub async fn subtype(db: &impl ConnectionTrait, id: TicketSubtypeId) -> Result<Option<ticket_subtype::Model>> {
+    Ok(ticket_subtype::Entity::find_by_id(id).one(db).await?)
+}
+
+/// The subtypes, of one category or of all, archived ones only when asked for.
+pub async fn subtypes(
+    db: &impl ConnectionTrait,
+    category: Option<Category>,
+    include_archived: bool,
+) -> Result<Vec<ticket_subtype::Model>> {
+    let mut selection = ticket_subtype::Entity::find().order_by_asc(ticket_subtype::Column::Name);
+    if let Some(category) = category {
+        selection = selection.filter(ticket_subtype::COLUMN.category.eq(category));
+    }
+    if !include_archived {
+        selection = selection.filter(ticket_subtype::COLUMN.archived_at.is_null());
+    }
+    let mut rows = selection.all(db).await?;
+    rows.sort_by_key(|row| row.category);
+    Ok(rows)
+}
+
+/// Stores new subtypes.
+pub async fn insert_subtypes(db: &impl ConnectionTrait, rows: Vec<ticket_subtype::Model>) -> Result<()> {
+    let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
+    ticket_subtype::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Stores a changed subtype.
+pub async fn save_subtype(db: &impl ConnectionTrait, row: &ticket_subtype::Model) -> Result<()> {
+    let result = ticket_subtype::Entity::update_many()
+        .set(row.clone().into_active_model().reset_all())
+        .filter(ticket_subtype::COLUMN.id.eq(row.id))
+        .exec(db)
+        .await?;
+    one_row(result.rows_affected)
+}
+
+const fn one_row(rows: u64) -> Result<()> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+}
+
+const fn by_name(name: SimpleExpr, id: SimpleExpr, after: Option<Position>, first: u64) -> Keyset {
+    Keyset { key: name, id, order: Order::Asc, after, first }
+}

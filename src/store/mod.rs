@@ -1,0 +1,69 @@
+//! Rows ⇄ domain. The only module that runs statements; it never decides, begins or commits.
+//!
+//! May import: `entity`, `migration`, sea-orm, `domain`. Functions take `&impl ConnectionTrait` and return domain values or rows; every
+//! update checks the rows it changed. Example: [`tickets::lock`] loads a ticket with its company, contact, subtype and
+//! assignee, and holds its row until the caller's transaction ends.
+
+pub mod alerts;
+pub mod clarifications;
+pub mod connection;
+pub mod criteria;
+pub mod directory;
+pub mod events;
+pub mod notices;
+pub mod page;
+pub mod policies;
+pub mod tickets;
+pub mod tokens;
+pub mod visits;
+
+use sea_orm::{DbErr, SqlErr};
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody changed the row since it was read.
+    #[error("the row was changed by somebody else")]
+    Stale,
+    /// A row with the same unique value exists.
+    #[error("a row with this value exists already")]
+    Duplicate(#[source] DbErr),
+    /// The database does not answer, or not now.
+    #[error("the database is not available")]
+    Unavailable(#[source] DbErr),
+    /// A stored value cannot be read back.
+    #[error("a stored {what} cannot be read")]
+    Corrupt {
+        /// What kind of value.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else: a fault of ours.
+    #[error("a statement failed")]
+    Statement(#[source] DbErr),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+            return Self::Duplicate(error);
+        }
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
+            DbErr::RecordNotUpdated => Self::Stale,
+            error if connection::is_lost(&error) => Self::Unavailable(error),
+            error => Self::Statement(error),
+        }
+    }
+}
+
+impl StoreError {
+    fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Corrupt { what, source: source.into() }
+    }
+}
+
+/// What store functions return.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

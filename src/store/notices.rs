@@ -1,0 +1,201 @@
+//! The outbox: notices that wait, and the ledger of those that were told.
+
+use ::entity::{
+    clarification,
+    id::{ClarificationId, NoticeId, StageVisitId, TicketId},
+    notice, stage_visit, ticket,
+    vocab::{NoticeKind, NoticeState, Stage},
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+};
+use uuid::Uuid;
+
+use crate::store::{
+    Result, StoreError,
+    page::{Keyset, Page, Position, fetch},
+};
+
+/// Puts notices into the outbox. One that is there already, by its dedupe key, is not put twice.
+pub async fn enqueue(db: &impl ConnectionTrait, notices: Vec<notice::Model>) -> Result<()> {
+    if !notices.is_empty() {
+        notice::Entity::insert_many(notices.into_iter().map(IntoActiveModel::into_active_model))
+            .on_conflict(OnConflict::column(notice::Column::DedupeKey).do_nothing().to_owned())
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Claims up to `limit` notices whose turn has come, until `leased_until`, for the holder of `lease`; in one statement.
+pub async fn claim(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    leased_until: DateTime<Utc>,
+    lease: Uuid,
+    limit: u64,
+) -> Result<Vec<notice::Model>> {
+    let mut due = notice::Entity::find()
+        .select_only()
+        .column(notice::Column::Id)
+        .filter(notice::COLUMN.state.eq(NoticeState::Queued))
+        .filter(notice::COLUMN.next_attempt_at.lte(now))
+        .filter(notice::COLUMN.leased_until.is_null().or(notice::COLUMN.leased_until.lt(now)))
+        .order_by_asc(notice::Column::NextAttemptAt)
+        .order_by_asc(notice::Column::Id)
+        .limit(limit);
+    if db.get_database_backend() == DbBackend::Postgres {
+        due = due.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let mut claimed = notice::Entity::update_many()
+        .col_expr(notice::Column::LeasedUntil, Expr::val(leased_until))
+        .col_expr(notice::Column::Lease, Expr::val(lease))
+        .col_expr(notice::Column::Attempts, Expr::col(notice::Column::Attempts).add(1))
+        .filter(Expr::col(notice::Column::Id).in_subquery(due.into_query()))
+        .exec_with_returning(db)
+        .await?;
+    claimed.sort_by_key(|notice| notice.id);
+    Ok(claimed)
+}
+
+/// What became of a claimed notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The mail server took it.
+    Sent,
+    /// Not yet; try again then.
+    Retry { at: DateTime<Utc>, detail: String },
+    /// Never.
+    Failed { detail: String },
+    /// No longer true.
+    Cancelled { detail: String },
+}
+
+/// Settles a claimed notice; says whether the claim still held.
+pub async fn settle(
+    db: &impl ConnectionTrait,
+    id: NoticeId,
+    lease: Uuid,
+    now: DateTime<Utc>,
+    settlement: Settlement,
+) -> Result<bool> {
+    let update = notice::Entity::update_many()
+        .col_expr(notice::Column::LeasedUntil, Expr::val(None::<DateTime<Utc>>))
+        .col_expr(notice::Column::Lease, Expr::val(None::<Uuid>))
+        .filter(notice::COLUMN.id.eq(id))
+        .filter(notice::COLUMN.lease.eq(lease));
+    let state = |state: NoticeState| Expr::val(state);
+    let update = match settlement {
+        Settlement::Sent => update
+            .col_expr(notice::Column::State, state(NoticeState::Sent))
+            .col_expr(notice::Column::SentAt, Expr::val(now))
+            .col_expr(notice::Column::Detail, Expr::val(None::<String>)),
+        Settlement::Retry { at, detail } => update
+            .col_expr(notice::Column::NextAttemptAt, Expr::val(at))
+            .col_expr(notice::Column::Detail, Expr::val(detail)),
+        Settlement::Failed { detail } => update
+            .col_expr(notice::Column::State, state(NoticeState::Failed))
+            .col_expr(notice::Column::Detail, Expr::val(detail)),
+        Settlement::Cancelled { detail } => update
+            .col_expr(notice::Column::State, state(NoticeState::Cancelled))
+            .col_expr(notice::Column::Detail, Expr::val(detail)),
+    };
+    Ok(update.exec(db).await?.rows_affected == 1)
+}
+
+/// Queues a failed notice again, from its first attempt on; says whether it had failed.
+pub async fn requeue(db: &impl ConnectionTrait, id: NoticeId, now: DateTime<Utc>) -> Result<bool> {
+    let result = notice::Entity::update_many()
+        .col_expr(notice::Column::State, Expr::val(NoticeState::Queued))
+        .col_expr(notice::Column::Attempts, Expr::val(0))
+        .col_expr(notice::Column::NextAttemptAt, Expr::val(now))
+        .filter(notice::COLUMN.id.eq(id))
+        .filter(notice::COLUMN.state.eq(NoticeState::Failed))
+        .exec(db)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// One notice.
+pub async fn find(db: &impl ConnectionTrait, id: NoticeId) -> Result<Option<notice::Model>> {
+    Ok(notice::Entity::find_by_id(id).one(db).await?)
+}
+
+/// All notices of some tickets, oldest first.
+pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<Vec<notice::Model>> {
+    Ok(notice::Entity::find()
+        .filter(notice::COLUMN.ticket_id.is_in(tickets.iter().copied()))
+        .order_by_asc(notice::Column::Id)
+        .all(db)
+        .await?)
+}
+
+/// The oldest notices in a state, or in any.
+pub async fn list(db: &impl ConnectionTrait, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
+    let mut selection = notice::Entity::find().order_by_asc(notice::Column::Id).limit(limit);
+    if let Some(state) = state {
+        selection = selection.filter(notice::COLUMN.state.eq(state));
+    }
+    Ok(selection.all(db).await?)
+}
+
+/// Whether the visit that a notice is about goes on; a notice about an ended one is no news.
+pub async fn visit_is_open(db: &impl ConnectionTrait, visit: StageVisitId) -> Result<bool> {
+    super::page::exists(db, stage_visit::Entity::open().filter(stage_visit::COLUMN.id.eq(visit))).await
+}
+
+/// Whether a question still waits for its answer, on a ticket that is open.
+pub async fn question_is_open(db: &impl ConnectionTrait, question: ClarificationId) -> Result<bool> {
+    let selection = clarification::Entity::find()
+        .filter(clarification::COLUMN.id.eq(question))
+        .filter(clarification::COLUMN.answered_at.is_null());
+    super::page::exists(db, selection).await
+}
+
+/// The stage of a ticket.
+pub async fn stage_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<Stage>> {
+    let row = ticket::Entity::find_by_id(ticket).select_only().column(ticket::Column::Stage);
+    Ok(row.into_tuple::<Stage>().one(db).await?)
+}
+
+/// Whether a ticket's contact was sent anything before this notice, so that this one continues a thread.
+pub async fn continues_thread(db: &impl ConnectionTrait, notice: &notice::Model) -> Result<bool> {
+    let earlier = notice::Entity::find()
+        .filter(notice::COLUMN.ticket_id.eq(notice.ticket_id))
+        .filter(notice::COLUMN.to_address.eq(notice.to_address.clone()))
+        .filter(notice::COLUMN.state.eq(NoticeState::Sent));
+    super::page::exists(db, earlier).await
+}
+
+/// What a notice says, from its row.
+pub fn content(row: &notice::Model) -> Result<crate::domain::notice::NoticeContent> {
+    serde_json::from_value(row.content.clone()).map_err(|error| StoreError::corrupt("notice", error))
+}
+
+/// A page of the ledger, the latest first.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    state: Option<NoticeState>,
+    kind: Option<NoticeKind>,
+    after: Option<Position>,
+    first: u64,
+) -> Result<Page<notice::Model>> {
+    let mut selection = notice::Entity::find();
+    if let Some(state) = state {
+        selection = selection.filter(notice::COLUMN.state.eq(state));
+    }
+    if let Some(kind) = kind {
+        selection = selection.filter(notice::COLUMN.kind.eq(kind));
+    }
+    let keyset = Keyset {
+        key: Expr::col((notice::Entity, notice::Column::CreatedAt)),
+        id: Expr::col((notice::Entity, notice::Column::Id)),
+        order: Order::Desc,
+        after,
+        first,
+    };
+    fetch(db, selection, &keyset).await
+}

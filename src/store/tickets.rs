@@ -1,0 +1,328 @@
+//! Tickets: one row joined with its company, contact, subtype and assignee.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    company, contact, counter,
+    id::{CompanyId, TicketId},
+    person, stage_visit, ticket,
+    ticket::{DeEscalationReasons, Sentences},
+    ticket_subtype,
+    vocab::Stage,
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
+    JoinType, Order, QueryFilter, QuerySelect, RelationDef, RelationTrait, Select, SelectFive, TopologyStar,
+    sea_query::{Expr, LockType, SimpleExpr},
+};
+
+use crate::{
+    domain::{
+        facts::{Facts, Subtype},
+        ticket::{Assignee, Company, Contact, Ticket},
+    },
+    store::{
+        Result, StoreError,
+        criteria::Criterion,
+        page::{Keyset, Page, Position, SortKey, paged},
+    },
+};
+
+/// Which tickets a caller asks for; what is absent does not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct TicketFilter {
+    /// Only this company's: the scope of a contact.
+    pub scope: Option<CompanyId>,
+    /// What the caller asks for; all of it must hold.
+    pub criteria: Vec<Criterion>,
+}
+
+/// What a list of tickets can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketSort {
+    /// The number in the key, which is the order of filing.
+    Number,
+    /// When it was last changed.
+    UpdatedAt,
+    /// When the clock of its stage runs out; tickets without a due time come last.
+    DueAt,
+}
+
+type Joined =
+    SelectFive<ticket::Entity, company::Entity, contact::Entity, ticket_subtype::Entity, person::Entity, TopologyStar>;
+type Row = (
+    ticket::Model,
+    Option<company::Model>,
+    Option<contact::Model>,
+    Option<ticket_subtype::Model>,
+    Option<person::Model>,
+);
+
+fn joined(selection: Select<ticket::Entity>) -> Joined {
+    selection
+        .find_also_related(company::Entity)
+        .find_also(ticket::Entity, contact::Entity)
+        .find_also(ticket::Entity, ticket_subtype::Entity)
+        .find_also(ticket::Entity, person::Entity)
+}
+
+/// The ticket with this id, if the scope contains it.
+pub async fn find(db: &impl ConnectionTrait, scope: Option<CompanyId>, id: TicketId) -> Result<Option<Ticket>> {
+    let selection = ticket::Entity::visible_to(scope).filter(ticket::COLUMN.id.eq(id));
+    joined(selection).one(db).await?.map(from_row).transpose()
+}
+
+/// The ticket with this number, if the scope contains it.
+pub async fn find_by_number(
+    db: &impl ConnectionTrait,
+    scope: Option<CompanyId>,
+    number: i64,
+) -> Result<Option<Ticket>> {
+    let selection = ticket::Entity::visible_to(scope).filter(ticket::COLUMN.number.eq(number));
+    joined(selection).one(db).await?.map(from_row).transpose()
+}
+
+/// Some tickets, by id.
+pub async fn find_many(
+    db: &impl ConnectionTrait,
+    scope: Option<CompanyId>,
+    ids: &[TicketId],
+) -> Result<HashMap<TicketId, Ticket>> {
+    let selection = ticket::Entity::visible_to(scope).filter(ticket::COLUMN.id.is_in(ids.iter().copied()));
+    let rows = joined(selection).all(db).await?;
+    rows.into_iter().map(|row| from_row(row).map(|ticket| (ticket.id, ticket))).collect()
+}
+
+/// The ticket, held until the transaction ends. On SQLite the transaction itself holds the whole database.
+///
+/// `NO KEY UPDATE` lets the SLA scan, which holds a visit of the ticket, write rows that reference it meanwhile.
+pub async fn lock(db: &impl ConnectionTrait, scope: Option<CompanyId>, id: TicketId) -> Result<Option<Ticket>> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let row = ticket::Entity::find_by_id(id).select_only().column(ticket::Column::Id);
+        row.lock(LockType::NoKeyUpdate).into_tuple::<TicketId>().one(db).await?;
+    }
+    find(db, scope, id).await
+}
+
+/// A page of tickets, each with its position.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    filter: &TicketFilter,
+    sort: TicketSort,
+    order: Order,
+    after: Option<Position>,
+    first: u64,
+) -> Result<Page<Ticket>> {
+    let keyset =
+        Keyset { key: sort_key(sort), id: Expr::col((ticket::Entity, ticket::Column::Id)), order, after, first };
+    let rows = paged(joined(selection(filter)), &keyset).all(db).await?;
+    let tickets = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
+    Ok(Page::cut(tickets, first))
+}
+
+/// How many tickets the filter finds.
+pub async fn count(db: &impl ConnectionTrait, filter: &TicketFilter) -> Result<u64> {
+    super::page::count(db, selection(filter)).await
+}
+
+/// How many tickets stand in each stage.
+pub async fn count_by_stage(db: &impl ConnectionTrait, filter: &TicketFilter) -> Result<HashMap<Stage, u64>> {
+    let counts = selection(filter)
+        .select_only()
+        .column(ticket::Column::Stage)
+        .column_as(ticket::COLUMN.id.count(), "count")
+        .group_by(ticket::Column::Stage)
+        .into_tuple::<(Stage, i64)>()
+        .all(db)
+        .await?;
+    Ok(counts.into_iter().map(|(stage, count)| (stage, u64::try_from(count).unwrap_or(0))).collect())
+}
+
+/// Where a ticket stands in an order; `due_at` is the due time of its open visit.
+pub fn position(ticket: &Ticket, sort: TicketSort, due_at: Option<DateTime<Utc>>) -> Position {
+    let key = match sort {
+        TicketSort::Number => SortKey::Number(ticket.number),
+        TicketSort::UpdatedAt => SortKey::Instant(ticket.updated_at),
+        TicketSort::DueAt => SortKey::Instant(due_at.unwrap_or(NEVER)),
+    };
+    Position { key, id: ticket.id.0 }
+}
+
+/// The next number of a human key. Creations wait for each other here, so that no number is left out.
+pub async fn next_number(db: &impl ConnectionTrait) -> Result<i64> {
+    let counters = counter::Entity::update_many()
+        .col_expr(counter::Column::Value, Expr::col(counter::Column::Value).add(1))
+        .filter(counter::COLUMN.name.eq("ticket"))
+        .exec_with_returning(db)
+        .await?;
+    let missing = || StoreError::Statement(DbErr::RecordNotFound("the ticket counter is missing".to_owned()));
+    counters.first().map(|counter| counter.value).ok_or_else(missing)
+}
+
+/// Stores a new ticket.
+pub async fn insert(db: &impl ConnectionTrait, ticket: &Ticket) -> Result<()> {
+    ticket::Entity::insert(to_row(ticket).into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Stores a changed ticket and counts its version up.
+///
+/// # Errors
+/// `Stale` when the stored version is not the one it was made from.
+pub async fn save(db: &impl ConnectionTrait, ticket: &mut Ticket) -> Result<()> {
+    let read_version = ticket.version;
+    let row = ticket::Model { version: read_version + 1, ..to_row(ticket) };
+    let result = ticket::Entity::update_many()
+        .set(row.into_active_model().reset_all())
+        .filter(ticket::COLUMN.id.eq(ticket.id))
+        .filter(ticket::COLUMN.version.eq(read_version))
+        .exec(db)
+        .await?;
+    if result.rows_affected != 1 {
+        return Err(StoreError::Stale);
+    }
+    ticket.version = read_version + 1;
+    Ok(())
+}
+
+/// Sorts after every due time.
+const NEVER: DateTime<Utc> = match DateTime::from_timestamp(253_370_764_800, 0) {
+    Some(year_9999) => year_9999,
+    None => DateTime::<Utc>::UNIX_EPOCH,
+};
+
+fn selection(filter: &TicketFilter) -> Select<ticket::Entity> {
+    let selection = ticket::Entity::visible_to(filter.scope).join(JoinType::LeftJoin, open_visit());
+    filter.criteria.iter().fold(selection, |selection, criterion| selection.filter(criterion.condition()))
+}
+
+/// The visit that a ticket has not left; none for one that is closed.
+fn open_visit() -> RelationDef {
+    stage_visit::Relation::Ticket
+        .def()
+        .rev()
+        .on_condition(|_, visit| Expr::col((visit, stage_visit::Column::LeftAt)).is_null().into())
+}
+
+fn sort_key(sort: TicketSort) -> SimpleExpr {
+    match sort {
+        TicketSort::Number => Expr::col((ticket::Entity, ticket::Column::Number)),
+        TicketSort::UpdatedAt => Expr::col((ticket::Entity, ticket::Column::UpdatedAt)),
+        TicketSort::DueAt => Expr::col((stage_visit::Entity, stage_visit::Column::DueAt)).if_null(NEVER),
+    }
+}
+
+fn from_row((row, company, contact, subtype, assignee): Row) -> Result<Ticket> {
+    let (Some(company), Some(contact), Some(subtype)) = (company, contact, subtype) else {
+        return Err(StoreError::corrupt("ticket", "its company, contact or subtype is missing"));
+    };
+    let facts = Facts {
+        subject: row.subject,
+        description: row.description,
+        category: row.category,
+        subtype: subtype_from_row(subtype),
+        severity: row.severity,
+        acceptance_criteria: row.acceptance_criteria,
+        target_url: row.target_url,
+        steps_to_reproduce: row.steps_to_reproduce,
+        ops_can_reproduce: row.ops_can_reproduce,
+        affects_other_clients: row.affects_other_clients,
+        client_target_date: row.client_target_date,
+        platform: row.platform,
+        browser: row.browser,
+        operating_system: row.operating_system,
+        app_version: row.app_version,
+        workaround: row.workaround,
+        estimated_delivery_date: row.estimated_delivery_date,
+        priority: row.priority,
+        pull_request: row.pull_request,
+        pull_request_merged_at: row.pull_request_merged_at,
+        resolution_notes: row.resolution_notes,
+    };
+    Ok(Ticket {
+        id: row.id,
+        number: row.number,
+        version: row.version,
+        source: row.source,
+        level_one_reference: row.level_one_reference,
+        company: Company { id: company.id, name: company.name, tier: company.tier },
+        contact: Contact {
+            id: contact.id,
+            name: contact.name,
+            email: contact.email,
+            locale: contact.locale,
+            time_zone: contact.time_zone,
+        },
+        assignee: assignee.map(|person| Assignee { id: person.id, name: person.name }),
+        created_by_kind: row.created_by_kind,
+        created_by_id: row.created_by_id,
+        stage: row.stage,
+        closed_from: row.closed_from,
+        closed_at: row.closed_at,
+        first_resolved_at: row.first_resolved_at,
+        transferred_to: row.transferred_to,
+        de_escalation_count: row.de_escalation_count,
+        de_escalation_reasons: row.de_escalation_reasons.unwrap_or_default().0,
+        proposed_priority: row.proposed_priority,
+        proposed_priority_reasons: row.proposed_priority_reasons.unwrap_or_default().0,
+        promised_delivery_date: row.promised_delivery_date,
+        facts,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// A subtype's row, as the rules see it.
+pub fn subtype_from_row(row: ticket_subtype::Model) -> Subtype {
+    Subtype { id: row.id, category: row.category, name: row.name, archived: row.archived_at.is_some() }
+}
+
+fn to_row(ticket: &Ticket) -> ticket::Model {
+    let facts = ticket.facts.clone();
+    ticket::Model {
+        id: ticket.id,
+        number: ticket.number,
+        version: ticket.version,
+        source: ticket.source,
+        level_one_reference: ticket.level_one_reference.clone(),
+        company_id: ticket.company.id,
+        contact_id: ticket.contact.id,
+        assignee_id: ticket.assignee.as_ref().map(|person| person.id),
+        created_by_kind: ticket.created_by_kind,
+        created_by_id: ticket.created_by_id,
+        stage: ticket.stage,
+        closed_from: ticket.closed_from,
+        closed_at: ticket.closed_at,
+        first_resolved_at: ticket.first_resolved_at,
+        transferred_to: ticket.transferred_to.clone(),
+        de_escalation_count: ticket.de_escalation_count,
+        de_escalation_reasons: Some(DeEscalationReasons(ticket.de_escalation_reasons.clone())),
+        proposed_priority: ticket.proposed_priority,
+        proposed_priority_reasons: Some(Sentences(ticket.proposed_priority_reasons.clone())),
+        promised_delivery_date: ticket.promised_delivery_date,
+        subject: facts.subject,
+        description: facts.description,
+        category: facts.category,
+        subtype_id: facts.subtype.id,
+        severity: facts.severity,
+        acceptance_criteria: facts.acceptance_criteria,
+        target_url: facts.target_url,
+        steps_to_reproduce: facts.steps_to_reproduce,
+        ops_can_reproduce: facts.ops_can_reproduce,
+        affects_other_clients: facts.affects_other_clients,
+        client_target_date: facts.client_target_date,
+        platform: facts.platform,
+        browser: facts.browser,
+        operating_system: facts.operating_system,
+        app_version: facts.app_version,
+        workaround: facts.workaround,
+        estimated_delivery_date: facts.estimated_delivery_date,
+        priority: facts.priority,
+        pull_request: facts.pull_request,
+        pull_request_merged_at: facts.pull_request_merged_at,
+        resolution_notes: facts.resolution_notes,
+        created_at: ticket.created_at,
+        updated_at: ticket.updated_at,
+    }
+}

@@ -1,0 +1,64 @@
+//! Access tokens, of which only the hash is stored.
+
+use ::entity::{
+    access_token,
+    id::{AccessTokenId, PersonId},
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, sea_query::Expr,
+};
+
+use crate::store::Result;
+
+/// Stores a new token.
+pub async fn insert(db: &impl ConnectionTrait, row: access_token::Model) -> Result<()> {
+    access_token::Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The token with this hash, whatever its state.
+pub async fn find_by_hash(db: &impl ConnectionTrait, hash: &str) -> Result<Option<access_token::Model>> {
+    Ok(access_token::Entity::find().filter(access_token::COLUMN.token_hash.eq(hash)).one(db).await?)
+}
+
+/// All tokens, oldest first.
+pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<access_token::Model>> {
+    Ok(access_token::Entity::find().order_by_asc(access_token::Column::Id).all(db).await?)
+}
+
+/// Notes that a token was used, unless that was noted after `unless_since`.
+pub async fn touch(
+    db: &impl ConnectionTrait,
+    id: AccessTokenId,
+    now: DateTime<Utc>,
+    unless_since: DateTime<Utc>,
+) -> Result<()> {
+    access_token::Entity::update_many()
+        .col_expr(access_token::Column::LastUsedAt, Expr::val(now))
+        .filter(access_token::COLUMN.id.eq(id))
+        .filter(
+            Condition::any()
+                .add(access_token::COLUMN.last_used_at.is_null())
+                .add(access_token::COLUMN.last_used_at.lt(unless_since)),
+        )
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Revokes a token; says whether it was in force.
+pub async fn revoke(db: &impl ConnectionTrait, id: AccessTokenId, now: DateTime<Utc>) -> Result<bool> {
+    let result = access_token::Entity::update_many()
+        .col_expr(access_token::Column::RevokedAt, Expr::val(now))
+        .filter(access_token::COLUMN.id.eq(id))
+        .filter(access_token::COLUMN.revoked_at.is_null())
+        .exec(db)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// The tokens of a person.
+pub async fn of_person(db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<access_token::Model>> {
+    Ok(access_token::Entity::find().filter(access_token::COLUMN.person_id.eq(person)).all(db).await?)
+}
