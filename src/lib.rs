@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod delivery;
 pub mod domain;
+pub mod graphql;
 pub mod notice;
 pub mod service;
 pub mod store;

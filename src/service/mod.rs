@@ -16,7 +16,7 @@ pub mod sla_scan;
 pub mod tickets;
 pub mod tokens;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 use crate::{
     clock::Clock,
