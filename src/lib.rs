@@ -3,10 +3,16 @@
 //! `main → app → {graphql, http, jobs} → service → {store, notice, delivery} → domain → entity::{vocab, id}`; imports point
 //! one way, and `tests/it/architecture.rs` proves it. Start reading at [`domain::process`], the process as data.
 
+pub mod app;
 pub mod clock;
+pub mod config;
 pub mod delivery;
+pub mod demo;
 pub mod domain;
 pub mod graphql;
+pub mod http;
+pub mod jobs;
+pub mod logging;
 pub mod notice;
 pub mod service;
 pub mod store;

@@ -12,6 +12,7 @@ use entity::{
     vocab::{NoticeKind, Stage},
 };
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -56,8 +57,16 @@ pub struct DeliveryReport {
 impl Service {
     /// Sends every notice whose turn has come.
     pub async fn deliver(&self, route: &MailRoute) -> Result<DeliveryReport> {
+        self.deliver_until(route, &CancellationToken::new()).await
+    }
+
+    /// The same, unless it is told to stop: then what is under way is finished, and nothing more begun.
+    pub async fn deliver_until(&self, route: &MailRoute, stop: &CancellationToken) -> Result<DeliveryReport> {
         let mut report = DeliveryReport::default();
         loop {
+            if stop.is_cancelled() {
+                return Ok(report);
+            }
             let now = self.clock.now();
             let lease = self.clock.new_uuid();
             let claimed = store::notices::claim(&self.db, now, now + LEASE, lease, AT_ONCE).await?;

@@ -25,7 +25,10 @@ use crate::{
         refusal::{Code, Problem, Refusal},
     },
     service::feed::Feed,
-    store::{StoreError, connection},
+    store::{
+        StoreError,
+        connection::{self, SchemaState},
+    },
 };
 
 /// The use cases, over one database and one clock.
@@ -95,10 +98,9 @@ impl Service {
         &self.pipelines
     }
 
-    /// Whether the database answers and its schema is this version's.
-    pub async fn is_ready(&self) -> Result<()> {
-        self.db.ping().await?;
-        Ok(())
+    /// Whether the database answers, and whether its schema is this version's.
+    pub async fn schema_state(&self) -> Result<SchemaState> {
+        Ok(connection::schema_state(&self.db).await?)
     }
 
     /// Closes the connections, once nothing uses them any more.

@@ -58,6 +58,11 @@ pub fn is_supported(url: &str) -> bool {
     ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme))
 }
 
+/// Whether the database is there, as far as that can be told without asking it: whether the file of SQLite exists.
+pub fn exists(url: &str) -> bool {
+    sqlite_file(url).is_none_or(|file| Path::new(file).exists())
+}
+
 /// Brings the schema up to date, one process at a time.
 ///
 /// # Errors
@@ -75,9 +80,26 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<()> {
     Ok(lock.commit().await?)
 }
 
-/// Whether migrations are waiting.
-pub async fn needs_migration(db: &DatabaseConnection) -> Result<bool> {
-    Ok(!Migrator::get_pending_migrations(db).await?.is_empty())
+/// How the database's schema stands to the one that this version works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// It is the same.
+    Current,
+    /// Migrations are waiting, or there is no schema yet.
+    Old,
+    /// A newer version of Secondline made it.
+    Newer,
+}
+
+/// Compares the database's schema with this version's; writes nothing.
+pub async fn schema_state(db: &DatabaseConnection) -> Result<SchemaState> {
+    match Migrator::get_pending_migrations_read_only(db).await {
+        Ok(pending) if pending.is_empty() => Ok(SchemaState::Current),
+        Ok(_) => Ok(SchemaState::Old),
+        // The migrator's own words for migrations that it does not know.
+        Err(DbErr::Custom(_)) => Ok(SchemaState::Newer),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Begins a transaction that will write.

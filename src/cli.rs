@@ -1,0 +1,365 @@
+//! The command line: what can be asked for, and where it is done.
+//!
+//! May import everything of the library. Commands act as [`Actor::System`](secondline::domain::actor::Actor), since whoever
+//! reaches the database could do anything anyway. Results go to standard output, everything else to standard error. Example:
+//! `TOKEN=$(secondline token create --person ada@example.org --name laptop)`.
+
+mod access;
+mod demo;
+mod operations;
+mod print;
+mod serve;
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use entity::{
+    id::{AccessTokenId, CompanyId, NoticeId},
+    vocab::{NoticeState, Team},
+};
+use secondline::{
+    app,
+    clock::Clock,
+    config::{Config, ConfigError, DatabaseConfig, LogConfig},
+    service::Service,
+};
+
+pub use self::print::is_broken_pipe;
+
+/// What all of our environment variables begin with, but for `DATABASE_URL`.
+const ENVIRONMENT_PREFIX: &str = "SECONDLINE_";
+/// Not settings of ours: those of tests, and what Kubernetes sets in every pod beside a service named `secondline`.
+const NOT_SETTINGS: [&str; 3] = ["SECONDLINE_TEST_", "SECONDLINE_SERVICE_", "SECONDLINE_PORT"];
+
+/// A server for second-line support: the Level 2 process, its SLA clocks, its notices, over GraphQL.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  secondline demo                                      try it: nothing to set up, nothing left behind
+  secondline serve                                     on a SQLite file in ./data
+  DATABASE_URL=postgres://secondline@db/secondline secondline serve --listen 0.0.0.0:8080
+  secondline person add --name 'Ada Lovelace' --email ada@example.org --administrator
+  secondline token create --person ada@example.org --name laptop
+
+Every option can be given by environment too, as `secondline <command> --help` says.
+Exit codes: 0 done, 1 failed, 2 not understood."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a throw-away server with made-up companies, people and tickets
+    #[command(after_help = "Examples:\n  secondline demo\n  secondline demo --listen 127.0.0.1:9000")]
+    Demo(DemoArgs),
+    /// Run the server
+    #[command(after_help = "Examples:\n  secondline serve\n  secondline serve --data-dir /var/lib/secondline \
+        --time-zone Europe/Berlin\n  DATABASE_URL=postgres://secondline@db/secondline SECONDLINE_LISTEN=0.0.0.0:8080 \
+        \\\n    SECONDLINE_SMTP_URL=smtp+starttls://robot@mail.example.org \\\n    \
+        SECONDLINE_SMTP_PASSWORD_FILE=/run/secrets/smtp secondline serve")]
+    Serve(Box<Config>),
+    /// Bring the database's schema up to date
+    #[command(after_help = "Example:\n  DATABASE_URL=postgres://secondline@db/secondline secondline migrate")]
+    Migrate(Common),
+    /// Print the GraphQL schema
+    #[command(after_help = "Example:\n  secondline schema > schema.graphql")]
+    Schema(LogConfig),
+    /// Members of staff
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Access tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// SLA clocks
+    #[command(subcommand)]
+    Sla(SlaCommand),
+    /// Mails that wait, left or failed
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PersonCommand {
+    /// Add a member of staff
+    #[command(after_help = "Examples:\n  secondline person add --name 'Ada Lovelace' --email ada@example.org \
+        --administrator\n  secondline person add --name 'Grace Hopper' --email grace@example.org --team tech --manages tech")]
+    Add(PersonArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print it, this once
+    #[command(after_help = "Examples:\n  secondline token create --person ada@example.org --name laptop\n  \
+        secondline token create --contact ana@acme.example --name dashboard --expires-in-days 90")]
+    Create(TokenArgs),
+    /// List all tokens, without their secrets
+    List(Common),
+    /// Revoke a token
+    #[command(after_help = "Example:\n  secondline token revoke access_token_0199f3c27b1e7c3f8a4d5e6f7a8b9c0d")]
+    Revoke {
+        /// Which token, as `secondline token list` shows it
+        #[arg(value_parser = id::<AccessTokenId>)]
+        id: AccessTokenId,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SlaCommand {
+    /// Look once for clocks that reached an alert level, and tell people
+    Scan(Common),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OutboxCommand {
+    /// List mails, oldest first
+    #[command(after_help = "Example:\n  secondline outbox list --state failed")]
+    List {
+        /// Only those in this state: queued, sent, failed or cancelled
+        #[arg(long, value_parser = notice_state)]
+        state: Option<NoticeState>,
+        /// So many at most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        limit: u64,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Queue a failed mail again
+    Retry {
+        /// Which mail, as `secondline outbox list` shows it
+        #[arg(value_parser = id::<NoticeId>)]
+        id: NoticeId,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check the configuration of `serve` and print it, without secrets
+    Check(Box<Config>),
+}
+
+/// What every command on a database needs.
+#[derive(Debug, Args)]
+pub struct Common {
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where to listen, as ADDRESS:PORT; port 0 takes any free one
+    #[arg(long, env = "SECONDLINE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+#[derive(Debug, Args)]
+pub struct PersonArgs {
+    /// The full name
+    #[arg(long)]
+    pub name: String,
+    /// The mail address
+    #[arg(long)]
+    pub email: String,
+    /// A team they work in: operations, qa, project-manager or tech; may be repeated
+    #[arg(long = "team", value_name = "TEAM", value_parser = team)]
+    pub teams: Vec<Team>,
+    /// A team they manage; may be repeated
+    #[arg(long, value_name = "TEAM", value_parser = team)]
+    pub manages: Vec<Team>,
+    /// Let them administer people, policies and calendars
+    #[arg(long)]
+    pub administrator: bool,
+    /// The IANA zone in which mails tell them times [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// The language of their mails [default: en]
+    #[arg(long, value_name = "TAG")]
+    pub locale: Option<String>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// Where several companies have a contact with this address: which one
+    #[arg(long, value_name = "ID", requires = "contact", value_parser = id::<CompanyId>)]
+    pub company: Option<CompanyId>,
+    /// What it is for, to be recognised in lists
+    #[arg(long)]
+    pub name: String,
+    /// When it ends [default: never]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub expires_in_days: Option<u32>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Whose token it is: exactly one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct OwnerArgs {
+    /// The mail address of a member of staff
+    #[arg(long, value_name = "EMAIL")]
+    pub person: Option<String>,
+    /// The mail address of a client's contact
+    #[arg(long, value_name = "EMAIL")]
+    pub contact: Option<String>,
+}
+
+impl Command {
+    /// How the command logs.
+    pub const fn log(&self) -> &LogConfig {
+        match self {
+            Self::Serve(config) | Self::Config(ConfigCommand::Check(config)) => &config.log,
+            Self::Demo(DemoArgs { log, .. }) | Self::Schema(log) => log,
+            Self::Migrate(common)
+            | Self::Person(PersonCommand::Add(PersonArgs { common, .. }))
+            | Self::Token(
+                TokenCommand::Create(TokenArgs { common, .. })
+                | TokenCommand::List(common)
+                | TokenCommand::Revoke { common, .. },
+            )
+            | Self::Sla(SlaCommand::Scan(common))
+            | Self::Outbox(OutboxCommand::List { common, .. } | OutboxCommand::Retry { common, .. }) => &common.log,
+        }
+    }
+
+    /// Does it.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(arguments) => demo::run(arguments).await,
+            Self::Serve(config) => serve::run(&config).await,
+            Self::Migrate(common) => operations::migrate(&common).await,
+            Self::Schema(_) => print::text(&secondline::graphql::sdl()),
+            Self::Person(PersonCommand::Add(arguments)) => access::add_person(arguments).await,
+            Self::Token(TokenCommand::Create(arguments)) => access::create_token(arguments).await,
+            Self::Token(TokenCommand::List(common)) => access::list_tokens(&common).await,
+            Self::Token(TokenCommand::Revoke { id, common }) => access::revoke_token(id, &common).await,
+            Self::Sla(SlaCommand::Scan(common)) => operations::sla_scan(&common).await,
+            Self::Outbox(OutboxCommand::List { state, limit, common }) => {
+                operations::list_outbox(state, limit, &common).await
+            }
+            Self::Outbox(OutboxCommand::Retry { id, common }) => operations::retry(id, &common).await,
+            Self::Config(ConfigCommand::Check(config)) => operations::check_config(&config),
+        }
+    }
+}
+
+impl Common {
+    /// The use cases, over a database whose schema is this version's.
+    async fn service(&self) -> anyhow::Result<Service> {
+        let url = self.database.url().map_err(|problem| ConfigError(vec![problem]))?;
+        let db = app::open_current(&url, self.database.database_connections).await?;
+        Ok(Service::new(db, Clock::System, Vec::new()))
+    }
+}
+
+/// Refuses environment variables that look like settings but are none: most likely they are misspelt.
+pub fn refuse_unknown_settings() -> Result<(), String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown: Vec<_> = names.filter(|name| !is_setting(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(format!("no setting is named {}; `secondline serve --help` shows all of them", unknown.join(" or ")))
+}
+
+/// Whether it is one of our settings, or nothing that could be meant as one.
+fn is_setting(name: &str) -> bool {
+    !name.starts_with(ENVIRONMENT_PREFIX)
+        || NOT_SETTINGS.iter().any(|prefix| name.starts_with(prefix))
+        || settings(&Cli::command()).contains(name)
+}
+
+fn settings(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(clap::Arg::get_env).filter_map(|name| name.to_str());
+    let mut all: BTreeSet<String> = own.map(str::to_owned).collect();
+    all.extend(command.get_subcommands().flat_map(settings));
+    all
+}
+
+fn id<Id: std::str::FromStr>(text: &str) -> Result<Id, String> {
+    text.trim().parse().map_err(|_| "not such an id; the lists show the ids in full".to_owned())
+}
+
+fn team(text: &str) -> Result<Team, String> {
+    Team::parse(&text.replace(['-', ' '], "_"))
+        .ok_or_else(|| "must be operations, qa, project-manager or tech".to_owned())
+}
+
+fn notice_state(text: &str) -> Result<NoticeState, String> {
+    NoticeState::parse(text).ok_or_else(|| "must be queued, sent, failed or cancelled".to_owned())
+}
+
+/// How to reach the same database again, as options to repeat.
+fn same_database(database: &DatabaseConfig) -> String {
+    let default = Config::in_folder(PathBuf::from("data")).database.data_dir;
+    let is_named = database.database_url.is_some() || database.database_url_file.is_some();
+    if is_named || database.data_dir == default {
+        return String::new();
+    }
+    format!(" --data-dir {}", print::quoted(&database.data_dir.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn misspelt_settings_are_noticed_and_foreign_ones_let_pass() {
+        for name in ["SECONDLINE_LISTEN", "SECONDLINE_SMTP_URL", "SECONDLINE_TEST_POSTGRES_URL", "DATABASE_URL", "PATH"]
+        {
+            assert!(is_setting(name), "{name}");
+        }
+        assert!(is_setting("SECONDLINE_PORT_8080_TCP_ADDR") && is_setting("SECONDLINE_SERVICE_HOST"));
+        assert!(!is_setting("SECONDLINE_LISTNE"));
+    }
+
+    #[test]
+    fn teams_are_read_in_several_spellings() {
+        for text in ["project-manager", "PROJECT_MANAGER", "Project Manager"] {
+            assert_eq!(team(text), Ok(Team::ProjectManager));
+        }
+        assert!(team("sales").is_err());
+    }
+
+    #[test]
+    fn a_token_belongs_to_exactly_one() {
+        let parse = |arguments: &str| Cli::try_parse_from(arguments.split(' ')).is_ok();
+        assert!(parse("secondline token create --name x --person a@b"));
+        assert!(parse("secondline token create --name x --contact a@b"));
+        assert!(!parse("secondline token create --name x"));
+        assert!(!parse("secondline token create --name x --person a@b --contact a@b"));
+        assert!(!parse(
+            "secondline token create --name x --person a@b --company company_0199f3c27b1e7c3f8a4d5e6f7a8b9c0d"
+        ));
+    }
+
+    #[test]
+    fn every_command_has_examples_or_no_arguments_of_its_own() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("secondline demo") && help.contains("Exit codes"));
+    }
+}

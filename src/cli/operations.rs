@@ -1,0 +1,88 @@
+//! What whoever runs a deployment does by hand.
+
+use anyhow::Result;
+use entity::{id::NoticeId, notice, vocab::NoticeState};
+use secondline::{
+    app,
+    config::{Config, ConfigError, hide_passwords},
+    domain::actor::Actor,
+};
+
+use crate::cli::{Common, print};
+
+/// Brings the schema up to date.
+pub(super) async fn migrate(common: &Common) -> Result<()> {
+    let url = common.database.url().map_err(|problem| ConfigError(vec![problem]))?;
+    let db = app::open_migrated(&url, common.database.database_connections).await?;
+    db.close().await?;
+    print::text(&format!("The schema of {} is up to date.", hide_passwords(&url)))
+}
+
+/// Runs the SLA scan once.
+pub(super) async fn sla_scan(common: &Common) -> Result<()> {
+    let service = common.service().await?;
+    let report = service.sla_scan().await?;
+    service.close().await;
+    print::text(&format!(
+        "clocks that were due: {}\nalerts raised:        {}\nalerts superseded:    {}\nnotices queued:       {}",
+        report.visits, report.raised, report.superseded, report.notices
+    ))
+}
+
+/// Lists mails.
+pub(super) async fn list_outbox(state: Option<NoticeState>, limit: u64, common: &Common) -> Result<()> {
+    let service = common.service().await?;
+    let notices = service.outbox(state, limit).await?;
+    service.close().await;
+    let rows: Vec<_> = notices.iter().map(row).collect();
+    print::table(["ID", "STATE", "KIND", "TICKET", "TO", "ATTEMPTS", "CREATED", "SENT OR NEXT", "DETAIL"], &rows)
+}
+
+fn row(notice: &notice::Model) -> [String; 9] {
+    let next = (notice.state == NoticeState::Queued).then_some(notice.next_attempt_at);
+    [
+        notice.id.to_string(),
+        notice.state.label().to_lowercase(),
+        notice.kind.label().to_owned(),
+        notice.content.get("ticket_key").and_then(|key| key.as_str()).unwrap_or("-").to_owned(),
+        notice.to_address.clone(),
+        notice.attempts.to_string(),
+        print::instant(Some(notice.created_at)),
+        print::instant(notice.sent_at.or(next)),
+        notice.detail.as_deref().unwrap_or("-").replace(char::is_control, " "),
+    ]
+}
+
+/// Queues a failed mail again.
+pub(super) async fn retry(id: NoticeId, common: &Common) -> Result<()> {
+    let service = common.service().await?;
+    service.retry_notice(&Actor::System, id).await?;
+    service.close().await;
+    print::note("The mail is queued again; the running server sends it.")
+}
+
+/// Checks the configuration and prints it.
+pub(super) fn check_config(config: &Config) -> Result<()> {
+    let checked = config.check()?;
+    let mail = match &config.mail.smtp_url {
+        Some(url) => hide_passwords(url.expose()),
+        None => format!("files in {}", config.mail_dir().display()),
+    };
+    let lines = [
+        ("database", hide_passwords(&checked.database_url)),
+        ("database connections", config.database.database_connections.to_string()),
+        ("migrate at start", if config.no_migrate { "no" } else { "yes" }.to_owned()),
+        ("listen", config.listen.to_string()),
+        ("public URL", checked.mail.site.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
+        ("time zone", config.time_zone.name().to_owned()),
+        ("pipelines", checked.pipelines.join(", ")),
+        ("mail from", config.mail.mail_from.clone()),
+        ("mail", if checked.mail_in_clear { format!("{mail} (in clear)") } else { mail }),
+        ("SLA scan", config.sla_scan_schedule.clone()),
+        ("deliver", config.deliver_schedule.clone()),
+        ("log", format!("{:?}, {}", config.log.log_format, config.log.log_level.as_deref().unwrap_or("default"))),
+    ];
+    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name:20}  {value}")).collect();
+    print::text(&lines.join("\n"))?;
+    print::note("The configuration can be used.")
+}

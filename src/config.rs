@@ -1,0 +1,331 @@
+//! Everything that a deployment decides, in one struct, checked before anything starts.
+//!
+//! May import: clap, `delivery`, `domain::process`, `jobs`, `service`, `store::connection` for what their settings mean. Example:
+//! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
+//! the option it is about and what to do.
+
+mod secret;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use chrono_tz::Tz;
+use url::Url;
+
+pub use self::secret::{Secret, hide_passwords};
+use crate::{
+    delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
+    domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
+    jobs,
+    notice::Site,
+    service::deliver::MailRoute,
+    store::connection,
+};
+
+/// Not reachable from outside until somebody decides so.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// Where SQLite's file and the mail folder go when nothing else is said.
+const DATA_DIR: &str = "data";
+/// PostgreSQL's default allows 100 in all; this leaves room for several replicas.
+const DATABASE_CONNECTIONS: u32 = 20;
+/// An address that cannot be mistaken for a real one.
+const MAIL_FROM: &str = "Secondline <secondline@localhost>";
+/// An alert is at most so late.
+const SLA_SCAN_SCHEDULE: &str = "*/15 * * * * *";
+/// A mail leaves a few seconds after its cause.
+const DELIVER_SCHEDULE: &str = "*/5 * * * * *";
+/// What a footer calls this.
+const PRODUCT_NAME: &str = "Secondline";
+/// A pipeline's name is one line in a list.
+const PIPELINE_LIMIT: usize = 100;
+
+/// What a deployment decides. Times are UTC, schedules six-field cron expressions that begin with the second.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    #[command(flatten)]
+    pub log: LogConfig,
+    #[command(flatten)]
+    pub mail: MailConfig,
+
+    /// Where to listen, as ADDRESS:PORT; port 0 takes any free one
+    #[arg(long, env = "SECONDLINE_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN)]
+    pub listen: SocketAddr,
+
+    /// Leave the schema as it is instead of bringing it up to date
+    #[arg(long, env = "SECONDLINE_NO_MIGRATE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub no_migrate: bool,
+
+    /// The IANA zone of the default working calendar, used when the database is first filled
+    #[arg(long, env = "SECONDLINE_TIME_ZONE", value_name = "ZONE", default_value_t = Tz::UTC, value_parser = time_zone)]
+    pub time_zone: Tz,
+
+    /// A pipeline that tickets can be transferred to, besides the built-in ones; may be repeated
+    #[arg(long = "pipeline", env = "SECONDLINE_PIPELINE", value_name = "NAME", value_delimiter = ',')]
+    pub pipelines: Vec<String>,
+
+    /// Where people reach this server, for links in mails, such as https://support.example.org
+    #[arg(long, env = "SECONDLINE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// When to look for clocks that reached an alert level
+    #[arg(long, env = "SECONDLINE_SLA_SCAN_SCHEDULE", value_name = "CRON", default_value = SLA_SCAN_SCHEDULE)]
+    pub sla_scan_schedule: String,
+
+    /// When to send the mails that wait
+    #[arg(long, env = "SECONDLINE_DELIVER_SCHEDULE", value_name = "CRON", default_value = DELIVER_SCHEDULE)]
+    pub deliver_schedule: String,
+}
+
+/// Which database.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseConfig {
+    /// sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME [default: sqlite:DATA_DIR/secondline.db]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+
+    /// A file that holds the database URL
+    #[arg(long, env = "SECONDLINE_DATABASE_URL_FILE", value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+
+    /// The folder for what is not stored elsewhere: the SQLite file, and mails as long as no SMTP server is named
+    #[arg(long, env = "SECONDLINE_DATA_DIR", value_name = "FOLDER", default_value = DATA_DIR)]
+    pub data_dir: PathBuf,
+
+    /// PostgreSQL connections at most
+    #[arg(long, env = "SECONDLINE_DATABASE_CONNECTIONS", value_name = "N", default_value_t = DATABASE_CONNECTIONS,
+          value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub database_connections: u32,
+}
+
+/// What the log says and how.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogConfig {
+    /// How log lines look
+    #[arg(long, env = "SECONDLINE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+
+    /// What is logged, such as debug, or info,secondline::http=debug [default: info, other crates from warn]
+    #[arg(long, env = "SECONDLINE_LOG_LEVEL", value_name = "FILTER")]
+    pub log_level: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One line for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How mail leaves.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Mail")]
+pub struct MailConfig {
+    /// Who mails are from
+    #[arg(long, env = "SECONDLINE_MAIL_FROM", value_name = "MAILBOX", default_value = MAIL_FROM)]
+    pub mail_from: String,
+
+    /// smtps://, smtp+starttls:// or smtp+plain:// USER@HOST:PORT; without it mails become files
+    #[arg(long, env = "SECONDLINE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+
+    /// The mail server's password; better kept in a file
+    #[arg(long, env = "SECONDLINE_SMTP_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub smtp_password: Option<Secret>,
+
+    /// A file that holds the mail server's password
+    #[arg(long, env = "SECONDLINE_SMTP_PASSWORD_FILE", value_name = "FILE")]
+    pub smtp_password_file: Option<PathBuf>,
+
+    /// The folder for mails as .eml files, when no SMTP server is named [default: DATA_DIR/mail]
+    #[arg(long, env = "SECONDLINE_MAIL_DIR", value_name = "FOLDER")]
+    pub mail_dir: Option<PathBuf>,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration cannot be used:\n  {}", .0.join("\n  "))]
+pub struct ConfigError(pub Vec<String>);
+
+/// What a configuration comes to, once it was checked.
+#[derive(Clone)]
+pub struct Checked {
+    /// Which database; may hold a password.
+    pub database_url: String,
+    /// Where tickets can be transferred to.
+    pub pipelines: Vec<String>,
+    /// How mail leaves.
+    pub mail: MailRoute,
+    /// Whether mails, and the mail password, cross the network in clear.
+    pub mail_in_clear: bool,
+}
+
+impl Config {
+    /// The defaults, with everything that is stored in this folder: for the demo, and for tests.
+    pub fn in_folder(data_dir: PathBuf) -> Self {
+        Self {
+            database: DatabaseConfig {
+                database_url: None,
+                database_url_file: None,
+                data_dir,
+                database_connections: DATABASE_CONNECTIONS,
+            },
+            log: LogConfig::default(),
+            mail: MailConfig {
+                mail_from: MAIL_FROM.to_owned(),
+                smtp_url: None,
+                smtp_password: None,
+                smtp_password_file: None,
+                mail_dir: None,
+            },
+            listen: LISTEN,
+            no_migrate: false,
+            time_zone: Tz::UTC,
+            pipelines: Vec::new(),
+            public_url: None,
+            sla_scan_schedule: SLA_SCAN_SCHEDULE.to_owned(),
+            deliver_schedule: DELIVER_SCHEDULE.to_owned(),
+        }
+    }
+
+    /// Checks everything that does not need the network; answers all problems at once.
+    pub fn check(&self) -> Result<Checked, ConfigError> {
+        let mut problems = Vec::new();
+        let mut note = |problem: String| problems.push(problem);
+        let database_url = self.database.url().map_err(&mut note);
+        let pipelines = self.all_pipelines().map_err(&mut note);
+        let from = Mailbox::parse(&self.mail.mail_from)
+            .map_err(|error| note(format!("--mail-from: {error}, such as {MAIL_FROM}")));
+        let mailer = self.mailer().map_err(&mut note);
+        let public_url = self.public_url().map_err(&mut note);
+        let schedules =
+            [("--sla-scan-schedule", &self.sla_scan_schedule), ("--deliver-schedule", &self.deliver_schedule)];
+        for (option, schedule) in schedules.into_iter().filter(|(_, schedule)| !jobs::is_schedule(schedule)) {
+            note(format!(
+                "{option}: “{schedule}” is no cron expression of six fields, which begin with the second, such as \
+                 {SLA_SCAN_SCHEDULE}"
+            ));
+        }
+        if let Err(problem) = self.log.check() {
+            note(problem);
+        }
+        match (database_url, pipelines, from, mailer, public_url) {
+            (Ok(database_url), Ok(pipelines), Ok(from), Ok((mailer, mail_in_clear)), Ok(public_url))
+                if problems.is_empty() =>
+            {
+                let mail_host = from.host().to_owned();
+                let site = Site { product_name: PRODUCT_NAME.to_owned(), public_url, mail_host };
+                let mail = MailRoute { mailer: Arc::new(mailer), from, site };
+                Ok(Checked { database_url, pipelines, mail, mail_in_clear })
+            }
+            _ => Err(ConfigError(problems)),
+        }
+    }
+
+    /// The folder for mails, when no SMTP server is named.
+    pub fn mail_dir(&self) -> PathBuf {
+        self.mail.mail_dir.clone().unwrap_or_else(|| self.database.data_dir.join("mail"))
+    }
+
+    fn all_pipelines(&self) -> Result<Vec<String>, String> {
+        let mut all: Vec<String> = OTHER_PIPELINES.map(str::to_owned).to_vec();
+        for name in &self.pipelines {
+            let name = name.trim();
+            if name.is_empty() || name.chars().count() > PIPELINE_LIMIT || name.contains(char::is_control) {
+                return Err(format!("--pipeline: a name has 1 to {PIPELINE_LIMIT} characters on one line"));
+            }
+            if name == PIPELINE_NAME {
+                return Err(format!("--pipeline: {PIPELINE_NAME} is this pipeline; name the others only"));
+            }
+            if !all.iter().any(|known| known == name) {
+                all.push(name.to_owned());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Mails' way out, and whether it is in clear.
+    fn mailer(&self) -> Result<(Mailer, bool), String> {
+        let mail = &self.mail;
+        let password = match (&mail.smtp_password, &mail.smtp_password_file) {
+            (Some(_), Some(_)) => return Err("give --smtp-password or --smtp-password-file, not both".to_owned()),
+            (Some(password), None) => Some(password.clone()),
+            (None, Some(file)) => Some(Secret::from_file("--smtp-password-file", file)?),
+            (None, None) => None,
+        };
+        let Some(url) = &mail.smtp_url else {
+            return match password {
+                Some(_) => Err("there is a mail password but no server; name it with --smtp-url".to_owned()),
+                None => Ok((Mailer::folder(self.mail_dir()), false)),
+            };
+        };
+        if mail.mail_dir.is_some() {
+            return Err("give --smtp-url or --mail-dir, not both".to_owned());
+        }
+        SmtpSettings::parse(url.expose(), password.as_ref().map(Secret::expose))
+            .and_then(|settings| Ok((Mailer::smtp(&settings)?, settings.security() == Security::Plain)))
+            .map_err(|error| format!("--smtp-url: {error}"))
+    }
+
+    fn public_url(&self) -> Result<Option<String>, String> {
+        let Some(text) = &self.public_url else { return Ok(None) };
+        match Url::parse(text.trim()) {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none() =>
+            {
+                Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+            }
+            _ => Err("--public-url: must be an http(s) address such as https://support.example.org".to_owned()),
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// Which database; may hold a password.
+    pub fn url(&self) -> Result<String, String> {
+        let url = match (&self.database_url, &self.database_url_file) {
+            (Some(_), Some(_)) => return Err("give --database-url or --database-url-file, not both".to_owned()),
+            (Some(url), None) => url.clone(),
+            (None, Some(file)) => Secret::from_file("--database-url-file", file)?,
+            (None, None) => return Ok(format!("sqlite:{}", self.data_dir.join("secondline.db").display())),
+        };
+        let url = url.expose().trim();
+        if !connection::is_supported(url) {
+            return Err("--database-url: must be sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME".to_owned());
+        }
+        if url.starts_with("sqlite:") && url.contains(":memory:") {
+            return Err("--database-url: SQLite needs a file, which several connections can share; to try things out \
+                        there is `secondline demo`"
+                .to_owned());
+        }
+        Ok(url.to_owned())
+    }
+}
+
+impl LogConfig {
+    /// Whether the filter can be read.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.log_level {
+            Some(filter) => tracing_subscriber::EnvFilter::try_new(filter)
+                .map(|_| ())
+                .map_err(|error| format!("--log-level: {error}; try info, or info,secondline::http=debug")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn time_zone(text: &str) -> Result<Tz, String> {
+    text.parse().map_err(|_| "must be an IANA zone such as Europe/Berlin".to_owned())
+}

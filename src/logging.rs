@@ -1,0 +1,48 @@
+//! Log lines: to standard error, as text or JSON, with dotted fields.
+//!
+//! May import: `config`, tracing. Example: a failed job logs one line with `error` = [`chain`] of its error and, inside a
+//! request, with the span's `request.id`.
+
+use std::{backtrace::Backtrace, error::Error, io::IsTerminal};
+
+use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// What other crates say at `info` is about their own inner life.
+const DEFAULT_FILTER: &str = "warn,secondline=info";
+
+/// Starts logging; once per process. Panics are logged too, with the place where they happened.
+///
+/// # Errors
+/// When the filter cannot be read, or logging was started before.
+pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let filter = EnvFilter::try_new(config.log_level.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?;
+        }
+    }
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// An error and all its causes, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let backtrace = Backtrace::capture();
+    tracing::error!(panic.place = place, panic.backtrace = %backtrace, "panicked: {}", panic.payload_as_str().unwrap_or("?"));
+}
