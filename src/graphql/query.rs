@@ -74,6 +74,7 @@ pub struct BoardColumn {
     tickets: Listing<Ticket>,
 }
 
+/// The queries.
 #[Object]
 impl Query {
     /// Who you are.
