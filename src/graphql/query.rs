@@ -49,7 +49,7 @@ const BY_NAME: &str = "name";
 const BY_TIME: &str = "-time";
 
 /// The queries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Query;
 
 /// Who asks.

@@ -8,7 +8,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("cli", &["app", "config", "demo", "domain", "graphql", "logging", "service", "store"]),
     ("app", &["clock", "config", "delivery", "domain", "graphql", "http", "jobs", "notice", "service", "store"]),
     ("demo", &["clock", "domain", "service"]),
-    ("config", &["delivery", "domain", "jobs", "notice", "service"]),
+    ("config", &["delivery", "domain", "jobs", "notice", "service", "store"]),
     ("logging", &["config"]),
     ("http", &["clock", "domain", "graphql", "logging", "service", "store"]),
     ("graphql", &["domain", "service", "store"]),
