@@ -3,7 +3,11 @@
 //! May import: `config`, tracing. Example: a failed job logs one line with `error` = [`chain`] of its error and, inside a
 //! request, with the span's `request.id`.
 
-use std::{backtrace::Backtrace, error::Error, io::IsTerminal};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    error::Error,
+    io::IsTerminal,
+};
 
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
@@ -34,15 +38,37 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        // Some crates repeat the cause in their own text.
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = error.source();
     }
     text
 }
 
+/// The one place where panics are logged: whoever catches one only answers.
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    let backtrace = Backtrace::capture();
-    tracing::error!(panic.place = place, panic.backtrace = %backtrace, "panicked: {}", panic.payload_as_str().unwrap_or("?"));
+    let trace = Backtrace::capture();
+    let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
+    let what = panic.payload_as_str().unwrap_or("without words");
+    tracing::error!(panic.place = place, panic.backtrace = trace, "panicked: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let error = Layer("top", Some(Box::new(Layer("middle: end", Some(Box::new(Layer("end", None)))))));
+        assert_eq!(chain(&error), "top: middle: end");
+    }
 }

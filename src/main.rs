@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ConfigError>() => failed(&format!("{error:#}"), USAGE),
-        Err(error) => failed(&format!("{error:#}"), FAILURE),
+        Err(error) if error.is::<ConfigError>() => failed(&logging::chain(error.as_ref()), USAGE),
+        Err(error) => failed(&logging::chain(error.as_ref()), FAILURE),
     }
 }
 

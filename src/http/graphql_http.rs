@@ -42,7 +42,7 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let media = accepted(request.headers());
-    match answer_to(state, request, &id).await {
+    match answer_to(state, request).await {
         Ok(response) => render(response, media, &id),
         Err(error) => error.with_request_id(&id).as_media(media).into_response(),
     }
@@ -53,7 +53,7 @@ pub(super) async fn only_post() -> ErrorAnswer {
     answer::error(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "send GraphQL requests by POST")
 }
 
-async fn answer_to(state: HttpState, request: Request, id: &str) -> Result<GraphqlResponse, ErrorAnswer> {
+async fn answer_to(state: HttpState, request: Request) -> Result<GraphqlResponse, ErrorAnswer> {
     let (parts, body) = request.into_parts();
     check_content_type(&parts.headers)?;
     let body = tokio::time::timeout(BODY_TIME, read(body)).await.unwrap_or_else(|_| {
@@ -67,10 +67,8 @@ async fn answer_to(state: HttpState, request: Request, id: &str) -> Result<Graph
         Ok(state.schema.execute(request).await)
     };
     let done = requests.spawn(work.in_current_span()).await;
-    done.unwrap_or_else(|_| {
-        tracing::error!(request.id = id, "a request panicked");
-        Err(answer::internal())
-    })
+    // A panic was logged where it happened, with the request id.
+    done.unwrap_or_else(|_| Err(answer::internal()))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorAnswer> {

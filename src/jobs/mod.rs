@@ -19,6 +19,7 @@ use tracing::Instrument;
 use crate::{
     logging::chain,
     service::{Service, ServiceError, deliver::MailRoute},
+    store::StoreError,
 };
 
 /// What jobs work with.
@@ -111,8 +112,12 @@ impl Jobs {
 async fn guarded(run: impl Future<Output = Result<(), ServiceError>>) {
     match AssertUnwindSafe(run).catch_unwind().await {
         Ok(Ok(())) => {}
+        Ok(Err(error @ ServiceError::Store(StoreError::Unavailable(_)))) => {
+            tracing::warn!(error = chain(&error), "the database is not available; the job's next turn tries again");
+        }
         Ok(Err(error)) => tracing::error!(error = chain(&error), "a job failed; its next turn tries again"),
-        Err(_) => tracing::error!("a job panicked; its next turn tries again"),
+        // The panic itself was logged where it happened.
+        Err(_) => {}
     }
 }
 

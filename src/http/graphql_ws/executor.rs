@@ -60,8 +60,8 @@ fn is_subscription(request: &mut Request) -> bool {
     asked.is_some_and(|(_, operation)| operation.node.ty == OperationType::Subscription)
 }
 
+/// The panic itself was logged where it happened.
 fn internal() -> Response {
-    tracing::error!("a request panicked");
     let mut error = ServerError::new("something went wrong here; it was logged", None);
     let mut extensions = async_graphql::ErrorExtensionValues::default();
     extensions.set("code", Value::from(Code::Internal.word()));
