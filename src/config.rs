@@ -1,6 +1,6 @@
 //! Everything that a deployment decides, in one struct, checked before anything starts.
 //!
-//! May import: clap, `delivery`, `domain::process`, `jobs`, `service`, `store::connection` for what their settings mean. Example:
+//! May import: clap, `delivery`, `domain::process`, `jobs`, `logging`, `service`, `store::connection` for what their settings mean. Example:
 //! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
 //! the option it is about and what to do.
 
@@ -22,7 +22,7 @@ pub use self::secret::{Secret, hide_passwords};
 use crate::{
     delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
     domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
-    jobs,
+    jobs, logging,
     notice::Site,
     service::deliver::MailRoute,
     store::connection,
@@ -114,7 +114,7 @@ pub struct LogConfig {
     #[arg(long, env = "SECONDLINE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// What is logged, such as debug, or info,secondline::http=debug [default: info, other crates from warn]
+    /// A level for this program, or directives such as warn,secondline=info,secondline::http=debug [default: info]
     #[arg(long, env = "SECONDLINE_LOG_LEVEL", value_name = "FILTER")]
     pub log_level: Option<String>,
 }
@@ -218,8 +218,8 @@ impl Config {
                  {SLA_SCAN_SCHEDULE}"
             ));
         }
-        if let Err(problem) = self.log.check() {
-            note(problem);
+        if let Err(error) = logging::filter(&self.log) {
+            note(format!("--log-level: {error}; try info, or info,secondline::http=debug"));
         }
         match (database_url, pipelines, from, mailer, public_url) {
             (Ok(database_url), Ok(pipelines), Ok(from), Ok((mailer, mail_in_clear)), Ok(public_url))
@@ -311,18 +311,6 @@ impl DatabaseConfig {
                 .to_owned());
         }
         Ok(url.to_owned())
-    }
-}
-
-impl LogConfig {
-    /// Whether the filter can be read.
-    pub fn check(&self) -> Result<(), String> {
-        match &self.log_level {
-            Some(filter) => tracing_subscriber::EnvFilter::try_new(filter)
-                .map(|_| ())
-                .map_err(|error| format!("--log-level: {error}; try info, or info,secondline::http=debug")),
-            None => Ok(()),
-        }
     }
 }
 

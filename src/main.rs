@@ -28,8 +28,8 @@ fn main() -> ExitCode {
         return failed(&problem, USAGE);
     }
     let log = cli.command.log();
-    if let Err(problem) = log.check().and_then(|()| logging::start(log).map_err(|error| error.to_string())) {
-        return failed(&problem, USAGE);
+    if let Err(error) = logging::start(log) {
+        return failed(&format!("--log-level: {error}; try debug, or info,secondline::http=debug"), USAGE);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -19,12 +19,6 @@ impl Query {
     async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
         Ok(format!("{:?}", ctx.data::<Option<Actor>>()?.as_ref().map(Actor::kind)))
     }
-    async fn panic(&self) -> bool {
-        #[expect(clippy::panic, reason = "stub")]
-        {
-            panic!("stub")
-        }
-    }
 }
 
 #[Object]
