@@ -1,59 +1,61 @@
-//! STUB, replaced by the real schema.
+//! The GraphQL API: thin. A resolver parses, calls one service function and wraps what comes back.
+//!
+//! May import: `service`, `domain`, `entity::{vocab, id}`, async-graphql. Example: `moveTicket` turns its input into a
+//! `MoveRequest`, calls `Service::move_ticket` and answers the ticket or `userErrors`.
 
-use async_graphql::{Context, Data, Object, Request, Schema, Subscription as Subscribe};
-use futures_util::Stream;
+mod connection;
+mod context;
+mod error;
+mod filter;
+mod id;
+mod input;
+mod loader;
+mod mutation;
+mod query;
+mod scalar;
+mod subscription;
+mod types;
+
+use async_graphql::{Data, Request, Schema};
 
 use crate::{domain::actor::Actor, service::Service};
 
-/// The schema.
+pub use self::{mutation::Mutation, query::Query, subscription::Subscription};
+
+/// The schema with its three roots.
 pub type SecondlineSchema = Schema<Query, Mutation, Subscription>;
-pub struct Query;
-pub struct Mutation;
-pub struct Subscription;
 
-#[Object]
-impl Query {
-    async fn process(&self) -> &'static str {
-        "Level 2 Support"
-    }
-    async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(format!("{:?}", ctx.data::<Option<Actor>>()?.as_ref().map(Actor::kind)))
-    }
-}
+/// Deeper than any sensible query, and than the introspection query of front-end tools.
+const DEPTH_LIMIT: usize = 24;
 
-#[Object]
-impl Mutation {
-    async fn slow(&self, seconds: u64) -> u64 {
-        tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
-        tracing::info!("slow mutation done");
-        seconds
-    }
-}
-
-#[Subscribe]
-impl Subscription {
-    async fn ticks(&self) -> impl Stream<Item = i32> {
-        futures_util::stream::unfold(0, |tick| async move {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            Some((tick, tick + 1))
-        })
-    }
-}
-
+/// The schema over a service.
 pub fn schema(service: Service) -> SecondlineSchema {
-    Schema::build(Query, Mutation, Subscription).data(service).finish()
+    builder().data(service).limit_depth(DEPTH_LIMIT).finish()
 }
 
-pub fn prepare(request: Request, _service: &Service, caller: Option<Actor>) -> Request {
-    request.data(caller)
+/// The schema's text, as `schema.graphql` holds it.
+pub fn sdl() -> String {
+    builder().finish().sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 
-pub fn socket_data(_service: &Service, caller: Option<Actor>) -> Data {
+/// Adds what one request needs: the caller (none sent no token) and its loaders.
+pub fn prepare(request: Request, service: &Service, caller: Option<Actor>) -> Request {
+    match caller {
+        Some(actor) => request.data(loader::Loaders::batching(service.clone(), actor.clone())).data(actor),
+        None => request,
+    }
+}
+
+/// The same for the requests of a socket.
+pub fn socket_data(service: &Service, caller: Option<Actor>) -> Data {
     let mut data = Data::default();
-    data.insert(caller);
+    if let Some(actor) = caller {
+        data.insert(loader::Loaders::batching(service.clone(), actor.clone()));
+        data.insert(actor);
+    }
     data
 }
 
-pub fn sdl() -> String {
-    Schema::build(Query, Mutation, Subscription).finish().sdl()
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription)
 }

@@ -7,7 +7,7 @@ use entity::{
     calendar, clarification, company, contact,
     id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
     notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
-    vocab::{AlertLevel, Category, NoticeKind, NoticeState, Stage},
+    vocab::{Category, NoticeState, Stage},
 };
 use sea_orm::Order;
 
@@ -21,8 +21,10 @@ use crate::{
     service::{Result, Service, require},
     store::{
         self,
+        alerts::AlertFilter,
         criteria::{Comparison, Criterion},
         directory::PersonWithTeams,
+        notices::NoticeFilter,
         page::{Page, Position},
         tickets::{TicketFilter, TicketSort},
     },
@@ -53,6 +55,17 @@ pub struct TicketQuery {
 pub struct PlacedTicket {
     pub ticket: Ticket,
     pub position: Position,
+}
+
+/// Rows that can be counted.
+#[derive(Clone, Debug)]
+pub enum Counted {
+    Tickets(Vec<Criterion>),
+    Companies,
+    Contacts(Option<CompanyId>),
+    People,
+    Alerts(AlertFilter),
+    Notices(NoticeFilter),
 }
 
 /// One column of the board.
@@ -94,10 +107,31 @@ impl Service {
         }))
     }
 
-    /// How many tickets the criteria find.
-    pub async fn count_tickets(&self, actor: &Actor, criteria: Vec<Criterion>) -> Result<u64> {
-        let filter = TicketFilter { scope: actor.company_scope(), criteria };
-        Ok(store::tickets::count(&self.db, &filter).await?)
+    /// How many rows there are that the actor may see.
+    pub async fn count(&self, actor: &Actor, counted: &Counted) -> Result<u64> {
+        let scope = actor.company_scope();
+        Ok(match counted {
+            Counted::Tickets(criteria) => {
+                store::tickets::count(&self.db, &TicketFilter { scope, criteria: criteria.clone() }).await?
+            }
+            Counted::Companies => store::directory::count_companies(&self.db, scope).await?,
+            Counted::Contacts(company) => match visible_company(actor, *company) {
+                Ok(company) => store::directory::count_contacts(&self.db, company).await?,
+                Err(Invisible) => 0,
+            },
+            Counted::People => {
+                require(actor, Action::SeeInternals, STAFF)?;
+                store::directory::count_people(&self.db).await?
+            }
+            Counted::Alerts(filter) => {
+                require(actor, Action::SeeInternals, STAFF)?;
+                store::alerts::count(&self.db, filter).await?
+            }
+            Counted::Notices(filter) => {
+                require(actor, Action::SeeInternals, STAFF)?;
+                store::notices::count(&self.db, filter).await?
+            }
+        })
     }
 
     /// Every open stage with its count and its first tickets, the next due first.
@@ -153,22 +187,25 @@ impl Service {
         Ok(store::notices::of_many(&self.db, tickets).await?)
     }
 
-    /// An alert.
-    pub async fn alert(&self, actor: &Actor, id: SlaAlertId) -> Result<Option<sla_alert::Model>> {
+    /// Some alerts.
+    pub async fn alerts_by_id(
+        &self,
+        actor: &Actor,
+        ids: &[SlaAlertId],
+    ) -> Result<HashMap<SlaAlertId, sla_alert::Model>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::alerts::find(&self.db, id).await?)
+        Ok(store::alerts::by_id(&self.db, ids).await?)
     }
 
     /// A page of alerts, the latest first.
     pub async fn alerts(
         &self,
         actor: &Actor,
-        stage: Option<Stage>,
-        level: Option<AlertLevel>,
+        filter: &AlertFilter,
         page: PageRequest,
     ) -> Result<Page<sla_alert::Model>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::alerts::page(&self.db, stage, level, page.after, page.first).await?)
+        Ok(store::alerts::page(&self.db, filter, page.after, page.first).await?)
     }
 
     /// A notice.
@@ -181,18 +218,20 @@ impl Service {
     pub async fn notices(
         &self,
         actor: &Actor,
-        state: Option<NoticeState>,
-        kind: Option<NoticeKind>,
+        filter: &NoticeFilter,
         page: PageRequest,
     ) -> Result<Page<notice::Model>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::page(&self.db, state, kind, page.after, page.first).await?)
+        Ok(store::notices::page(&self.db, filter, page.after, page.first).await?)
     }
 
-    /// A company; a contact sees their own.
-    pub async fn company(&self, actor: &Actor, id: CompanyId) -> Result<Option<company::Model>> {
-        let visible = actor.company_scope().is_none_or(|own| own == id);
-        if visible { Ok(store::directory::company(&self.db, id).await?) } else { Ok(None) }
+    /// Some companies; a contact sees their own.
+    pub async fn companies_by_id(
+        &self,
+        actor: &Actor,
+        ids: &[CompanyId],
+    ) -> Result<HashMap<CompanyId, company::Model>> {
+        Ok(store::directory::companies_by_id(&self.db, actor.company_scope(), ids).await?)
     }
 
     /// A page of companies by name; a contact sees their own.
@@ -212,11 +251,10 @@ impl Service {
         company: Option<CompanyId>,
         page: PageRequest,
     ) -> Result<Page<contact::Model>> {
-        let company = match (actor.company_scope(), company) {
-            (Some(own), Some(company)) if own != company => return Ok(Page::empty()),
-            (own, company) => own.or(company),
-        };
-        Ok(store::directory::contacts(&self.db, company, page.after, page.first).await?)
+        match visible_company(actor, company) {
+            Ok(company) => Ok(store::directory::contacts(&self.db, company, page.after, page.first).await?),
+            Err(Invisible) => Ok(Page::empty()),
+        }
     }
 
     /// Some people. A contact sees their names, for they answer for a ticket.
@@ -281,5 +319,16 @@ impl Service {
         let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
         let visits = store::visits::open_of_many(&self.db, &ids).await?;
         Ok(visits.into_iter().filter_map(|(id, visit)| Some((id, visit.due_at?))).collect())
+    }
+}
+
+/// A company that does not exist for the actor.
+struct Invisible;
+
+/// The company to whose rows a list is limited: the one asked for, or a contact's own.
+fn visible_company(actor: &Actor, asked: Option<CompanyId>) -> Result<Option<CompanyId>, Invisible> {
+    match (actor.company_scope(), asked) {
+        (Some(own), Some(asked)) if own != asked => Err(Invisible),
+        (own, asked) => Ok(own.or(asked)),
     }
 }

@@ -1,12 +1,14 @@
 //! SLA alerts.
 
+use std::collections::HashMap;
+
 use ::entity::{
     id::{SlaAlertId, TicketId},
     sla_alert,
-    vocab::{AlertLevel, Stage},
+    vocab::{AlertLevel, Stage, Team},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder, Select,
     sea_query::{Expr, OnConflict},
 };
 
@@ -14,6 +16,14 @@ use crate::store::{
     Result,
     page::{Keyset, Page, Position, fetch},
 };
+
+/// Which alerts a caller asks for; what is absent does not restrict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertFilter {
+    pub stage: Option<Stage>,
+    pub team: Option<Team>,
+    pub level: Option<AlertLevel>,
+}
 
 /// Stores new alerts. A level that the visit has recorded already is not recorded twice.
 pub async fn insert_many(db: &impl ConnectionTrait, alerts: Vec<sla_alert::Model>) -> Result<()> {
@@ -25,9 +35,10 @@ pub async fn insert_many(db: &impl ConnectionTrait, alerts: Vec<sla_alert::Model
     Ok(())
 }
 
-/// One alert.
-pub async fn find(db: &impl ConnectionTrait, id: SlaAlertId) -> Result<Option<sla_alert::Model>> {
-    Ok(sla_alert::Entity::find_by_id(id).one(db).await?)
+/// Some alerts.
+pub async fn by_id(db: &impl ConnectionTrait, ids: &[SlaAlertId]) -> Result<HashMap<SlaAlertId, sla_alert::Model>> {
+    let rows = sla_alert::Entity::find().filter(sla_alert::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// All alerts of some tickets, oldest first.
@@ -43,18 +54,10 @@ pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<
 /// A page of alerts, the latest first.
 pub async fn page(
     db: &impl ConnectionTrait,
-    stage: Option<Stage>,
-    level: Option<AlertLevel>,
+    filter: &AlertFilter,
     after: Option<Position>,
     first: u64,
 ) -> Result<Page<sla_alert::Model>> {
-    let mut selection = sla_alert::Entity::find();
-    if let Some(stage) = stage {
-        selection = selection.filter(sla_alert::COLUMN.stage.eq(stage));
-    }
-    if let Some(level) = level {
-        selection = selection.filter(sla_alert::COLUMN.level.eq(level));
-    }
     let keyset = Keyset {
         key: Expr::col((sla_alert::Entity, sla_alert::Column::DetectedAt)),
         id: Expr::col((sla_alert::Entity, sla_alert::Column::Id)),
@@ -62,5 +65,26 @@ pub async fn page(
         after,
         first,
     };
-    fetch(db, selection, &keyset).await
+    fetch(db, filter.selection(), &keyset).await
+}
+
+/// How many alerts the filter finds.
+pub async fn count(db: &impl ConnectionTrait, filter: &AlertFilter) -> Result<u64> {
+    super::page::count(db, filter.selection()).await
+}
+
+impl AlertFilter {
+    fn selection(&self) -> Select<sla_alert::Entity> {
+        let mut selection = sla_alert::Entity::find();
+        if let Some(stage) = self.stage {
+            selection = selection.filter(sla_alert::COLUMN.stage.eq(stage));
+        }
+        if let Some(team) = self.team {
+            selection = selection.filter(sla_alert::COLUMN.team.eq(team));
+        }
+        if let Some(level) = self.level {
+            selection = selection.filter(sla_alert::COLUMN.level.eq(level));
+        }
+        selection
+    }
 }

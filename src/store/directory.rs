@@ -15,7 +15,7 @@ use sea_orm::{
 
 use crate::store::{
     Result, StoreError,
-    page::{Keyset, Page, Position, fetch},
+    page::{Keyset, Page, Position, count, fetch},
 };
 
 /// A member of staff with their teams.
@@ -44,6 +44,32 @@ pub async fn companies(
     let selection = scope.map_or_else(company::Entity::find, company::Entity::find_by_id);
     let name = Expr::col((company::Entity, company::Column::Name));
     fetch(db, selection, &by_name(name, Expr::col((company::Entity, company::Column::Id)), after, first)).await
+}
+
+/// Some companies, all of them or the one of the scope.
+pub async fn companies_by_id(
+    db: &impl ConnectionTrait,
+    scope: Option<CompanyId>,
+    ids: &[CompanyId],
+) -> Result<HashMap<CompanyId, company::Model>> {
+    let selection = scope.map_or_else(company::Entity::find, company::Entity::find_by_id);
+    let rows = selection.filter(company::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// How many companies there are, or whether there is the one of the scope.
+pub async fn count_companies(db: &impl ConnectionTrait, scope: Option<CompanyId>) -> Result<u64> {
+    count(db, scope.map_or_else(company::Entity::find, company::Entity::find_by_id)).await
+}
+
+/// How many contacts there are, of one company or of all.
+pub async fn count_contacts(db: &impl ConnectionTrait, company: Option<CompanyId>) -> Result<u64> {
+    count(db, contact::Entity::of_company(company)).await
+}
+
+/// How many people there are.
+pub async fn count_people(db: &impl ConnectionTrait) -> Result<u64> {
+    count(db, person::Entity::find()).await
 }
 
 /// Stores a new company.

@@ -9,7 +9,7 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
@@ -18,6 +18,13 @@ use crate::store::{
     Result, StoreError,
     page::{Keyset, Page, Position, fetch},
 };
+
+/// Which notices a caller asks for; what is absent does not restrict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoticeFilter {
+    pub state: Option<NoticeState>,
+    pub kind: Option<NoticeKind>,
+}
 
 /// Puts notices into the outbox. One that is there already, by its dedupe key, is not put twice.
 pub async fn enqueue(db: &impl ConnectionTrait, notices: Vec<notice::Model>) -> Result<()> {
@@ -178,18 +185,10 @@ pub fn content(row: &notice::Model) -> Result<crate::domain::notice::NoticeConte
 /// A page of the ledger, the latest first.
 pub async fn page(
     db: &impl ConnectionTrait,
-    state: Option<NoticeState>,
-    kind: Option<NoticeKind>,
+    filter: &NoticeFilter,
     after: Option<Position>,
     first: u64,
 ) -> Result<Page<notice::Model>> {
-    let mut selection = notice::Entity::find();
-    if let Some(state) = state {
-        selection = selection.filter(notice::COLUMN.state.eq(state));
-    }
-    if let Some(kind) = kind {
-        selection = selection.filter(notice::COLUMN.kind.eq(kind));
-    }
     let keyset = Keyset {
         key: Expr::col((notice::Entity, notice::Column::CreatedAt)),
         id: Expr::col((notice::Entity, notice::Column::Id)),
@@ -197,5 +196,23 @@ pub async fn page(
         after,
         first,
     };
-    fetch(db, selection, &keyset).await
+    fetch(db, filter.selection(), &keyset).await
+}
+
+/// How many notices the filter finds.
+pub async fn count(db: &impl ConnectionTrait, filter: &NoticeFilter) -> Result<u64> {
+    super::page::count(db, filter.selection()).await
+}
+
+impl NoticeFilter {
+    fn selection(&self) -> Select<notice::Entity> {
+        let mut selection = notice::Entity::find();
+        if let Some(state) = self.state {
+            selection = selection.filter(notice::COLUMN.state.eq(state));
+        }
+        if let Some(kind) = self.kind {
+            selection = selection.filter(notice::COLUMN.kind.eq(kind));
+        }
+        selection
+    }
 }

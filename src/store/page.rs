@@ -25,8 +25,14 @@ pub enum SortKey {
     Text(String),
 }
 
+impl Default for SortKey {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
 /// Where a row stands in an order: its sort key, then its id, which breaks ties.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The sort key.
     pub key: SortKey,

@@ -1,0 +1,166 @@
+//! Batched reads of other tables: one statement (or three, for clocks) per field and request, however many rows.
+
+use std::{collections::HashMap, hash::Hash, sync::Arc};
+
+use async_graphql::dataloader::{DataLoader, Loader};
+use entity::{
+    clarification, company, contact,
+    id::{CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
+    notice, sla_alert, ticket_event,
+};
+
+use crate::{
+    domain::{actor::Actor, ticket::Ticket, visit::Visit},
+    service::{Service, ServiceError},
+    store::directory::PersonWithTeams,
+};
+
+/// Reads for one caller.
+#[derive(Debug)]
+pub struct Loaders {
+    service: Service,
+    actor: Actor,
+}
+
+impl Loaders {
+    /// Loaders that collect the keys of one step of the execution.
+    pub fn batching(service: Service, actor: Actor) -> DataLoader<Self> {
+        DataLoader::new(Self { service, actor }, tokio::spawn)
+    }
+}
+
+/// The visit that a ticket has not left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OpenVisitOf(pub TicketId);
+/// All visits of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VisitsOf(pub TicketId);
+/// The history of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventsOf(pub TicketId);
+/// The alerts of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AlertsOf(pub TicketId);
+/// The notices of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoticesOf(pub TicketId);
+/// The questions to the client of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClarificationsOf(pub TicketId);
+
+type Loaded<K, V> = Result<HashMap<K, V>, Arc<ServiceError>>;
+
+impl Loader<TicketId> for Loaders {
+    type Value = Arc<Ticket>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[TicketId]) -> Loaded<TicketId, Arc<Ticket>> {
+        let tickets = self.service.tickets_by_id(&self.actor, keys).await?;
+        Ok(tickets.into_iter().map(|(id, ticket)| (id, Arc::new(ticket))).collect())
+    }
+}
+
+impl Loader<OpenVisitOf> for Loaders {
+    type Value = Arc<Visit>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[OpenVisitOf]) -> Loaded<OpenVisitOf, Arc<Visit>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let visits = self.service.open_visits(&self.actor, &ids).await?;
+        Ok(visits.into_iter().map(|(id, visit)| (OpenVisitOf(id), Arc::new(visit))).collect())
+    }
+}
+
+impl Loader<VisitsOf> for Loaders {
+    type Value = Vec<Visit>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[VisitsOf]) -> Loaded<VisitsOf, Vec<Visit>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.visits(&self.actor, &ids).await?, |visit| VisitsOf(visit.ticket_id)))
+    }
+}
+
+impl Loader<EventsOf> for Loaders {
+    type Value = Vec<ticket_event::Model>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[EventsOf]) -> Loaded<EventsOf, Vec<ticket_event::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.events(&ids).await?, |event| EventsOf(event.ticket_id)))
+    }
+}
+
+impl Loader<AlertsOf> for Loaders {
+    type Value = Vec<sla_alert::Model>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AlertsOf]) -> Loaded<AlertsOf, Vec<sla_alert::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.alerts_of(&self.actor, &ids).await?, |alert| AlertsOf(alert.ticket_id)))
+    }
+}
+
+impl Loader<NoticesOf> for Loaders {
+    type Value = Vec<notice::Model>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[NoticesOf]) -> Loaded<NoticesOf, Vec<notice::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.notices_of(&self.actor, &ids).await?, |notice| NoticesOf(notice.ticket_id)))
+    }
+}
+
+impl Loader<ClarificationsOf> for Loaders {
+    type Value = Vec<clarification::Model>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[ClarificationsOf]) -> Loaded<ClarificationsOf, Vec<clarification::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.clarifications(&ids).await?, |row| ClarificationsOf(row.ticket_id)))
+    }
+}
+
+impl Loader<PersonId> for Loaders {
+    type Value = PersonWithTeams;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[PersonId]) -> Loaded<PersonId, PersonWithTeams> {
+        Ok(self.service.people_by_id(keys).await?)
+    }
+}
+
+impl Loader<ContactId> for Loaders {
+    type Value = contact::Model;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[ContactId]) -> Loaded<ContactId, contact::Model> {
+        Ok(self.service.contacts_by_id(&self.actor, keys).await?)
+    }
+}
+
+impl Loader<CompanyId> for Loaders {
+    type Value = company::Model;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CompanyId]) -> Loaded<CompanyId, company::Model> {
+        Ok(self.service.companies_by_id(&self.actor, keys).await?)
+    }
+}
+
+impl Loader<SlaAlertId> for Loaders {
+    type Value = sla_alert::Model;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[SlaAlertId]) -> Loaded<SlaAlertId, sla_alert::Model> {
+        Ok(self.service.alerts_by_id(&self.actor, keys).await?)
+    }
+}
+
+fn grouped<K: Eq + Hash, V>(rows: Vec<V>, key: impl Fn(&V) -> K) -> HashMap<K, Vec<V>> {
+    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
+}

@@ -1,0 +1,45 @@
+//! Scalars that async-graphql does not have.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{NaiveDate, TimeDelta};
+
+/// A calendar day, as ISO 8601: `2026-11-27`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(pub NaiveDate);
+
+#[Scalar(name = "Date")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => text
+                .parse()
+                .map(Self)
+                .map_err(|_| InputValueError::custom("a date is written as year-month-day, such as 2026-11-27")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A length of working time, as ISO 8601 in hours, minutes and seconds: `PT7H30M`. Negative ones start with `-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duration(pub TimeDelta);
+
+#[Scalar(name = "Duration")]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Err(InputValueError::expected_type(value))
+    }
+
+    fn to_value(&self) -> Value {
+        let sign = if self.0 < TimeDelta::zero() { "-" } else { "" };
+        let seconds = self.0.num_seconds().abs();
+        let parts = [(seconds / 3600, "H"), (seconds % 3600 / 60, "M"), (seconds % 60, "S")];
+        let text: String =
+            parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+        Value::String(if text.is_empty() { "PT0S".to_owned() } else { format!("{sign}PT{text}") })
+    }
+}

@@ -1,0 +1,169 @@
+//! Companies, contacts, people and subtypes.
+
+use async_graphql::{Context, ID, Object};
+use entity::{
+    company, contact,
+    vocab::{Category, CompanyTier, Team},
+};
+
+use crate::{
+    domain::{actor::Actor, facts::Subtype},
+    graphql::{
+        context::{actor, is_internal, loaders},
+        error::ApiError,
+    },
+    store::directory::PersonWithTeams,
+};
+
+/// A client company.
+pub struct Company(pub company::Model);
+
+#[Object]
+impl Company {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How important its contract is; null is not known. Null for contacts.
+    async fn tier(&self, context: &Context<'_>) -> Result<Option<CompanyTier>, ApiError> {
+        Ok(if is_internal(context)? { self.0.tier } else { None })
+    }
+
+    /// Grows with every change; send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// A client's person.
+pub struct Contact(pub contact::Model);
+
+#[Object]
+impl Contact {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// The name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The mail address. Other contacts do not see it.
+    async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        let visible = match actor(context)? {
+            Actor::Contact { id, .. } => *id == self.0.id,
+            Actor::Person(_) | Actor::System => true,
+        };
+        Ok(visible.then_some(self.0.email.as_str()))
+    }
+
+    /// The language of mails, as a BCP 47 tag.
+    async fn locale(&self) -> &str {
+        &self.0.locale
+    }
+
+    /// The IANA zone in which mails tell times.
+    async fn time_zone(&self) -> &str {
+        &self.0.time_zone
+    }
+
+    /// The company.
+    async fn company(&self, context: &Context<'_>) -> Result<Option<Company>, ApiError> {
+        Ok(loaders(context)?.load_one(self.0.company_id).await?.map(Company))
+    }
+
+    /// Grows with every change; send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// A member of staff.
+pub struct Person(pub PersonWithTeams);
+
+#[Object]
+impl Person {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.person.id.to_string().into()
+    }
+
+    /// The name.
+    async fn name(&self) -> &str {
+        &self.0.person.name
+    }
+
+    /// The mail address. Null for contacts.
+    async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        Ok(if is_internal(context)? { Some(self.0.person.email.as_str()) } else { None })
+    }
+
+    /// The language of mails, as a BCP 47 tag.
+    async fn locale(&self) -> &str {
+        &self.0.person.locale
+    }
+
+    /// The IANA zone in which mails tell times.
+    async fn time_zone(&self) -> &str {
+        &self.0.person.time_zone
+    }
+
+    /// The teams they work in.
+    async fn teams(&self) -> &[Team] {
+        &self.0.teams
+    }
+
+    /// The teams they manage.
+    async fn manages(&self) -> &[Team] {
+        &self.0.manages
+    }
+
+    /// Whether they administer the deployment.
+    async fn is_administrator(&self) -> bool {
+        self.0.person.administrator
+    }
+
+    /// Whether they sign in and get mail.
+    async fn is_active(&self) -> bool {
+        self.0.person.active
+    }
+
+    /// Grows with every change; send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.0.person.version
+    }
+}
+
+/// A subtype of a category.
+pub struct TicketSubtype(pub Subtype);
+
+#[Object]
+impl TicketSubtype {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// The category that it belongs to.
+    async fn category(&self) -> Category {
+        self.0.category
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether it is no longer offered for new tickets.
+    async fn is_archived(&self) -> bool {
+        self.0.archived
+    }
+}

@@ -1,0 +1,145 @@
+//! What happened to tickets.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{ContactId, PersonId},
+    ticket_event,
+    vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
+};
+
+use crate::{
+    domain::event::{self, EventData},
+    graphql::{
+        context::loaders,
+        error::ApiError,
+        types::{
+            directory::{Contact, Person},
+            sla::SlaAlert,
+            ticket::Ticket,
+        },
+    },
+    store,
+};
+
+/// One thing that happened to a ticket.
+pub struct TicketEvent {
+    row: ticket_event::Model,
+    data: EventData,
+}
+
+/// A fact before and after, as people read it.
+#[derive(SimpleObject)]
+pub struct FieldChange {
+    /// Which fact.
+    field: TicketField,
+    /// What it was; null for not known.
+    before: Option<String>,
+    /// What it is; null for not known.
+    after: Option<String>,
+}
+
+impl TicketEvent {
+    /// The event as staff see it, or as a contact does; none where a contact does not see it at all.
+    pub fn visible(row: ticket_event::Model, is_internal: bool) -> Result<Option<Self>, ApiError> {
+        let data = store::events::data(&row)?;
+        let data = if is_internal { Some(data) } else { event::for_client(row.kind, &data) };
+        Ok(data.map(|data| Self { row, data }))
+    }
+}
+
+#[Object]
+impl TicketEvent {
+    /// The place in the log: later events have later ones.
+    async fn id(&self) -> ID {
+        format!("ticket_event_{}", self.row.id).into()
+    }
+
+    /// What kind of thing.
+    async fn kind(&self) -> EventKind {
+        self.row.kind
+    }
+
+    /// When it happened.
+    async fn happened_at(&self) -> DateTime<Utc> {
+        self.row.happened_at
+    }
+
+    /// What kind of actor did it.
+    async fn actor_kind(&self) -> ActorKind {
+        self.row.actor_kind
+    }
+
+    /// The member of staff who did it.
+    async fn person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
+        match (self.row.actor_kind, self.row.actor_id) {
+            (ActorKind::Person, Some(id)) => Ok(loaders(context)?.load_one(PersonId(id)).await?.map(Person)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The contact who did it.
+    async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
+        match (self.row.actor_kind, self.row.actor_id) {
+            (ActorKind::Contact, Some(id)) => Ok(loaders(context)?.load_one(ContactId(id)).await?.map(Contact)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The facts that changed.
+    async fn changes(&self) -> Vec<FieldChange> {
+        let changes = self.data.changes.iter().cloned();
+        changes.map(|change| FieldChange { field: change.field, before: change.before, after: change.after }).collect()
+    }
+
+    /// The move that was made.
+    async fn move_kind(&self) -> Option<MoveKind> {
+        self.data.move_kind
+    }
+
+    /// The stage before the move.
+    async fn from_stage(&self) -> Option<Stage> {
+        self.data.from_stage
+    }
+
+    /// The stage after the move, or the one that an alert is about.
+    async fn to_stage(&self) -> Option<Stage> {
+        self.data.to_stage
+    }
+
+    /// The pipeline of a transfer.
+    async fn pipeline(&self) -> Option<&str> {
+        self.data.pipeline.as_deref()
+    }
+
+    /// Why, in the actor's words.
+    async fn reason(&self) -> Option<&str> {
+        self.data.reason.as_deref()
+    }
+
+    /// Why a ticket was de-escalated.
+    async fn de_escalation_reasons(&self) -> &[DeEscalationReason] {
+        &self.data.de_escalation_reasons
+    }
+
+    /// The question, the answer, or the reasons of a proposed priority.
+    async fn text(&self) -> Option<&str> {
+        self.data.text.as_deref()
+    }
+
+    /// How far an alert has climbed.
+    async fn alert_level(&self) -> Option<AlertLevel> {
+        self.data.alert_level
+    }
+
+    /// The alert that was raised.
+    async fn alert(&self, context: &Context<'_>) -> Result<Option<SlaAlert>, ApiError> {
+        let Some(id) = self.data.alert_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(SlaAlert))
+    }
+
+    /// The ticket, as it is now.
+    async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
+        Ok(loaders(context)?.load_one(self.row.ticket_id).await?.map(Ticket))
+    }
+}

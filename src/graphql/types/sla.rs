@@ -1,0 +1,163 @@
+//! Clocks and alerts.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    sla_alert,
+    vocab::{AlertLevel, AlertOutcome, PauseReason, SlaStatus, Stage, Team},
+};
+
+use crate::{
+    domain::visit::Visit,
+    graphql::{
+        context::loaders,
+        error::ApiError,
+        scalar::{Date, Duration},
+        types::ticket::Ticket,
+    },
+};
+
+/// What a stage's clock shows. Instants are absolute, so that a front end counts down alone.
+#[derive(SimpleObject)]
+pub struct Sla {
+    /// Where the clock stands.
+    status: SlaStatus,
+    /// When it runs out; null while it is paused, and where there is no clock.
+    due_at: Option<DateTime<Utc>>,
+    /// When it would run out if it were resumed now; null unless it is paused.
+    due_if_resumed_at: Option<DateTime<Utc>>,
+    /// When its owners are warned.
+    warns_at: Option<DateTime<Utc>>,
+    /// The due time that was missed; nothing undoes it.
+    breached_at: Option<DateTime<Utc>>,
+    /// What the stage may take, in ISO 8601 days and time of its calendar, such as `P1D`. Null where the deadline is a date.
+    budget: Option<String>,
+    /// The promised day whose end is the deadline, in Fixing.
+    deadline_on: Option<Date>,
+    /// The working time used, without pauses.
+    elapsed: Duration,
+    /// The working time left; negative when it is over. Null where there is no clock, and once it has stopped.
+    remaining: Option<Duration>,
+    /// The zone of the calendar that counts it.
+    time_zone: &'static str,
+}
+
+impl Sla {
+    /// What a visit's clock shows at `now`.
+    pub fn read(visit: &Visit, now: DateTime<Utc>) -> Self {
+        let reading = visit.reading(now);
+        Self {
+            status: reading.status,
+            due_at: reading.due_at,
+            due_if_resumed_at: reading.due_if_resumed_at,
+            warns_at: reading.warns_at,
+            breached_at: reading.breached_at,
+            budget: visit.budget.map(|length| length.to_string()),
+            deadline_on: visit.deadline_on.map(Date),
+            elapsed: Duration(reading.elapsed),
+            remaining: reading.remaining.map(Duration),
+            time_zone: visit.calendar.zone().name(),
+        }
+    }
+}
+
+/// One stay of a ticket in a stage, with its own clock.
+#[derive(SimpleObject)]
+pub struct StageVisit {
+    /// The stage.
+    stage: Stage,
+    /// When the ticket entered.
+    entered_at: DateTime<Utc>,
+    /// When it left; null while it is there.
+    left_at: Option<DateTime<Utc>>,
+    /// What its clock shows; frozen once the stage was left.
+    sla: Sla,
+    /// The first due time that it had; nothing moves it.
+    original_due_at: Option<DateTime<Utc>>,
+    /// When the clock stood still.
+    pauses: Vec<ClockPause>,
+}
+
+/// A time in which a clock stood still.
+#[derive(SimpleObject)]
+pub struct ClockPause {
+    /// Why.
+    reason: PauseReason,
+    /// From when.
+    started_at: DateTime<Utc>,
+    /// Until when; null while it goes on.
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl StageVisit {
+    /// The visit, with its clock at `now`.
+    pub fn read(visit: Visit, now: DateTime<Utc>) -> Self {
+        Self {
+            stage: visit.stage,
+            entered_at: visit.entered_at,
+            left_at: visit.left_at,
+            sla: Sla::read(&visit, now),
+            original_due_at: visit.original_due_at,
+            pauses: visit
+                .pauses
+                .into_iter()
+                .map(|pause| ClockPause {
+                    reason: pause.reason,
+                    started_at: pause.started_at,
+                    ended_at: pause.ended_at,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A level that a stage's clock reached; each level of a visit is recorded once.
+pub struct SlaAlert(pub sla_alert::Model);
+
+#[Object]
+impl SlaAlert {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// How far it has climbed.
+    async fn level(&self) -> AlertLevel {
+        self.0.level
+    }
+
+    /// Whether people were told, or a higher level in its place.
+    async fn outcome(&self) -> AlertOutcome {
+        self.0.outcome
+    }
+
+    /// The stage whose clock it is.
+    async fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// The team that owns the stage.
+    async fn team(&self) -> Team {
+        self.0.team
+    }
+
+    /// The instant at which the clock reached the level, as computed.
+    async fn reached_at(&self) -> DateTime<Utc> {
+        self.0.reached_at
+    }
+
+    /// When the scan saw it.
+    async fn detected_at(&self) -> DateTime<Utc> {
+        self.0.detected_at
+    }
+
+    /// When the clock runs out, or ran out.
+    async fn due_at(&self) -> DateTime<Utc> {
+        self.0.due_at
+    }
+
+    /// The ticket.
+    async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
+        Ok(loaders(context)?.load_one(self.0.ticket_id).await?.map(Ticket))
+    }
+}

@@ -1,0 +1,398 @@
+//! A ticket. A contact sees what a client knows: no internal facts, no clocks, no ledger.
+
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    clarification,
+    id::{CompanyId, ContactId},
+    vocab::{
+        Category, DeEscalationReason, MoveKind, Platform, Priority, Severity, Stage, Team, TicketField, TicketSource,
+    },
+};
+
+use crate::{
+    domain::{self, moves, process},
+    graphql::{
+        context::{actor, is_internal, loaders, service},
+        error::ApiError,
+        loader::{AlertsOf, ClarificationsOf, EventsOf, NoticesOf, OpenVisitOf, VisitsOf},
+        scalar::Date,
+        types::{
+            directory::{Company, Contact, Person, TicketSubtype},
+            history::TicketEvent,
+            notice::Notice,
+            sla::{Sla, SlaAlert, StageVisit},
+        },
+    },
+};
+
+/// A ticket of the Level 2 Support process.
+#[derive(Clone)]
+pub struct Ticket(pub Arc<domain::ticket::Ticket>);
+
+impl From<domain::ticket::Ticket> for Ticket {
+    fn from(ticket: domain::ticket::Ticket) -> Self {
+        Self(Arc::new(ticket))
+    }
+}
+
+/// A priority that the process proposes, for the Project Manager to verify or override.
+#[derive(SimpleObject)]
+pub struct ProposedPriority {
+    /// The proposal.
+    priority: Priority,
+    /// Why, one sentence each.
+    reasons: Vec<String>,
+}
+
+/// A move out of the ticket's stage, with what a caller must supply for it.
+#[derive(SimpleObject)]
+pub struct AvailableMove {
+    /// Where it leads. `TRANSFERRED` is made with `transferTicket`, everything else with `moveTicket`.
+    to: Stage,
+    /// What the move is.
+    kind: MoveKind,
+    /// Whether your role allows it.
+    allowed: bool,
+    /// Everything that must be known before the ticket may enter.
+    required_fields: Vec<TicketField>,
+    /// Those of them that are not known yet; supply them in the move's `facts`.
+    missing_fields: Vec<TicketField>,
+    /// Whether it needs a `reason` in words.
+    needs_reason: bool,
+    /// Whether it needs `deEscalationReasons`.
+    needs_de_escalation_reasons: bool,
+    /// When it is the right move.
+    when: &'static str,
+    /// Why your role does not allow it; null when it does.
+    refusal: Option<String>,
+}
+
+/// A question to the client.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Clarification {
+    /// What was asked.
+    question: String,
+    /// When it was asked.
+    asked_at: DateTime<Utc>,
+    /// The answer; null until it is recorded.
+    answer: Option<String>,
+    /// When it was answered.
+    answered_at: Option<DateTime<Utc>>,
+    #[graphql(skip)]
+    contact_id: ContactId,
+}
+
+#[ComplexObject]
+impl Clarification {
+    /// Who was asked.
+    async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
+        Ok(loaders(context)?.load_one(self.contact_id).await?.map(Contact))
+    }
+}
+
+impl From<clarification::Model> for Clarification {
+    fn from(row: clarification::Model) -> Self {
+        Self {
+            question: row.question,
+            asked_at: row.asked_at,
+            answer: row.answer,
+            answered_at: row.answered_at,
+            contact_id: row.contact_id,
+        }
+    }
+}
+
+#[Object]
+impl Ticket {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// The human key, such as `L2-123`; accepted wherever a ticket's id is.
+    async fn key(&self) -> String {
+        self.0.key()
+    }
+
+    /// Grows with every change; send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// How it entered the process.
+    async fn source(&self) -> TicketSource {
+        self.0.source
+    }
+
+    /// The level-1 ticket that it was elevated from.
+    async fn level_one_reference(&self) -> Option<&str> {
+        self.0.level_one_reference.as_deref()
+    }
+
+    /// The client.
+    async fn company(&self, context: &Context<'_>) -> Result<Option<Company>, ApiError> {
+        let id: CompanyId = self.0.company.id;
+        Ok(loaders(context)?.load_one(id).await?.map(Company))
+    }
+
+    /// The client's person who hears about it.
+    async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
+        Ok(loaders(context)?.load_one(self.0.contact.id).await?.map(Contact))
+    }
+
+    /// Who works on it.
+    async fn assignee(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
+        let Some(person) = &self.0.assignee else { return Ok(None) };
+        Ok(loaders(context)?.load_one(person.id).await?.map(Person))
+    }
+
+    /// Where it stands.
+    async fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// The team that owns its stage; null when it is not open.
+    async fn owner_team(&self) -> Option<Team> {
+        process::stage(self.0.stage).owner
+    }
+
+    /// Whether it is worked on: neither closed nor transferred.
+    async fn is_open(&self) -> bool {
+        self.0.is_open()
+    }
+
+    /// The stage it was closed or transferred from; a reopening may return there.
+    async fn closed_from(&self) -> Option<Stage> {
+        self.0.closed_from
+    }
+
+    /// When it was closed or transferred.
+    async fn closed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.closed_at
+    }
+
+    /// When it was first closed as resolved; a reopening does not change it.
+    async fn first_resolved_at(&self) -> Option<DateTime<Utc>> {
+        self.0.first_resolved_at
+    }
+
+    /// The pipeline it was transferred to.
+    async fn transferred_to(&self) -> Option<&str> {
+        self.0.transferred_to.as_deref()
+    }
+
+    /// How often QA sent it back to Validating. Zero for contacts.
+    async fn de_escalation_count(&self, context: &Context<'_>) -> Result<i32, ApiError> {
+        Ok(if is_internal(context)? { self.0.de_escalation_count } else { 0 })
+    }
+
+    /// Why QA sent it back to Validating the last time. Empty for contacts.
+    async fn de_escalation_reasons(&self, context: &Context<'_>) -> Result<Vec<DeEscalationReason>, ApiError> {
+        Ok(if is_internal(context)? { self.0.de_escalation_reasons.clone() } else { Vec::new() })
+    }
+
+    /// The priority that the process proposed when it entered Estimating. Null for contacts.
+    async fn proposed_priority(&self, context: &Context<'_>) -> Result<Option<ProposedPriority>, ApiError> {
+        let priority = self.0.proposed_priority.filter(|_| actor(context).is_ok_and(domain::actor::Actor::is_internal));
+        Ok(priority.map(|priority| ProposedPriority { priority, reasons: self.0.proposed_priority_reasons.clone() }))
+    }
+
+    /// The delivery date that the client was told last.
+    async fn promised_delivery_date(&self) -> Option<Date> {
+        self.0.promised_delivery_date.map(Date)
+    }
+
+    /// One line that says what is wrong.
+    async fn subject(&self) -> &str {
+        &self.0.facts.subject
+    }
+
+    /// What is wrong, in full.
+    async fn description(&self) -> &str {
+        &self.0.facts.description
+    }
+
+    /// The kind of issue.
+    async fn category(&self) -> Category {
+        self.0.facts.category
+    }
+
+    /// The kind of issue within its category.
+    async fn subtype(&self) -> TicketSubtype {
+        TicketSubtype(self.0.facts.subtype.clone())
+    }
+
+    /// How badly it hurts.
+    async fn severity(&self) -> Option<Severity> {
+        self.0.facts.severity
+    }
+
+    /// What must hold for the fix to be accepted.
+    async fn acceptance_criteria(&self) -> Option<&str> {
+        self.0.facts.acceptance_criteria.as_deref()
+    }
+
+    /// Where the issue shows.
+    async fn target_url(&self) -> Option<&str> {
+        self.0.facts.target_url.as_deref()
+    }
+
+    /// What to do to make it happen.
+    async fn steps_to_reproduce(&self) -> Option<&str> {
+        self.0.facts.steps_to_reproduce.as_deref()
+    }
+
+    /// Whether Operations could make it happen; null is not asked yet. Null for contacts.
+    async fn ops_can_reproduce(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
+        Ok(self.0.facts.ops_can_reproduce.filter(|_| actor(context).is_ok_and(domain::actor::Actor::is_internal)))
+    }
+
+    /// Whether other clients have it too; null is not asked yet. Null for contacts.
+    async fn affects_other_clients(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
+        Ok(self.0.facts.affects_other_clients.filter(|_| actor(context).is_ok_and(domain::actor::Actor::is_internal)))
+    }
+
+    /// By when the client wants it.
+    async fn client_target_date(&self) -> Option<Date> {
+        self.0.facts.client_target_date.map(Date)
+    }
+
+    /// Where the client met it.
+    async fn platform(&self) -> Option<Platform> {
+        self.0.facts.platform
+    }
+
+    /// Browser and version.
+    async fn browser(&self) -> Option<&str> {
+        self.0.facts.browser.as_deref()
+    }
+
+    /// Operating system and version.
+    async fn operating_system(&self) -> Option<&str> {
+        self.0.facts.operating_system.as_deref()
+    }
+
+    /// Version of the app or program.
+    async fn app_version(&self) -> Option<&str> {
+        self.0.facts.app_version.as_deref()
+    }
+
+    /// How the client can work meanwhile.
+    async fn workaround(&self) -> Option<&str> {
+        self.0.facts.workaround.as_deref()
+    }
+
+    /// The day on which the fix is expected; from Fixing on it is promised to the client. Contacts see what was promised.
+    async fn estimated_delivery_date(&self, context: &Context<'_>) -> Result<Option<Date>, ApiError> {
+        let facts = self.0.facts.estimated_delivery_date;
+        Ok(if is_internal(context)? { facts } else { self.0.promised_delivery_date }.map(Date))
+    }
+
+    /// How soon it is worked on. Null for contacts.
+    async fn priority(&self, context: &Context<'_>) -> Result<Option<Priority>, ApiError> {
+        Ok(self.0.facts.priority.filter(|_| actor(context).is_ok_and(domain::actor::Actor::is_internal)))
+    }
+
+    /// The pull request with the fix. Null for contacts.
+    async fn pull_request(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        Ok(if is_internal(context)? { self.0.facts.pull_request.as_deref() } else { None })
+    }
+
+    /// When the pull request was merged.
+    async fn pull_request_merged_at(&self) -> Option<DateTime<Utc>> {
+        self.0.facts.pull_request_merged_at
+    }
+
+    /// What was done, in words for the client. Contacts see it once the ticket is closed.
+    async fn resolution_notes(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        let visible = is_internal(context)? || !self.0.is_open();
+        Ok(self.0.facts.resolution_notes.as_deref().filter(|_| visible))
+    }
+
+    /// When it was filed.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// The moves out of its stage and what each needs, from the same table as the check. Empty for contacts.
+    async fn available_moves(&self, context: &Context<'_>) -> Result<Vec<AvailableMove>, ApiError> {
+        let actor = actor(context)?;
+        if !actor.is_internal() {
+            return Ok(Vec::new());
+        }
+        let moves = moves::available_moves(&self.0, actor).into_iter();
+        Ok(moves
+            .map(|found| AvailableMove {
+                to: found.to,
+                kind: found.kind,
+                allowed: found.allowed,
+                required_fields: found.required_fields,
+                missing_fields: found.missing_fields,
+                needs_reason: found.needs_reason,
+                needs_de_escalation_reasons: found.needs_de_escalation_reasons,
+                when: found.when,
+                refusal: found.refusal,
+            })
+            .collect())
+    }
+
+    /// The clock of its stage. Null when it is not open, and for contacts.
+    async fn sla(&self, context: &Context<'_>) -> Result<Option<Sla>, ApiError> {
+        if !is_internal(context)? {
+            return Ok(None);
+        }
+        let visit = loaders(context)?.load_one(OpenVisitOf(self.0.id)).await?;
+        let now = service(context)?.clock().now();
+        Ok(visit.map(|visit| Sla::read(&visit, now)))
+    }
+
+    /// Its stays in stages, each with its own clock, oldest first. Empty for contacts.
+    async fn visits(&self, context: &Context<'_>) -> Result<Vec<StageVisit>, ApiError> {
+        if !is_internal(context)? {
+            return Ok(Vec::new());
+        }
+        let visits = loaders(context)?.load_one(VisitsOf(self.0.id)).await?.unwrap_or_default();
+        let now = service(context)?.clock().now();
+        Ok(visits.into_iter().map(|visit| StageVisit::read(visit, now)).collect())
+    }
+
+    /// What happened to it, oldest first. Contacts see stages, promised dates, questions and answers.
+    async fn history(&self, context: &Context<'_>) -> Result<Vec<TicketEvent>, ApiError> {
+        let is_internal = is_internal(context)?;
+        let rows = loaders(context)?.load_one(EventsOf(self.0.id)).await?.unwrap_or_default();
+        rows.into_iter().filter_map(|row| TicketEvent::visible(row, is_internal).transpose()).collect()
+    }
+
+    /// The questions to the client, oldest first.
+    async fn clarifications(&self, context: &Context<'_>) -> Result<Vec<Clarification>, ApiError> {
+        let rows = loaders(context)?.load_one(ClarificationsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(Clarification::from).collect())
+    }
+
+    /// The alert levels that its clocks reached, oldest first. Empty for contacts.
+    async fn alerts(&self, context: &Context<'_>) -> Result<Vec<SlaAlert>, ApiError> {
+        if !is_internal(context)? {
+            return Ok(Vec::new());
+        }
+        let rows = loaders(context)?.load_one(AlertsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(SlaAlert).collect())
+    }
+
+    /// The mails about it, oldest first. Empty for contacts.
+    async fn notices(&self, context: &Context<'_>) -> Result<Vec<Notice>, ApiError> {
+        if !is_internal(context)? {
+            return Ok(Vec::new());
+        }
+        let rows = loaders(context)?.load_one(NoticesOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(Notice).collect())
+    }
+}
