@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("logging", &["config"]),
     ("http", &["clock", "domain", "graphql", "logging", "service"]),
     ("graphql", &["domain", "service", "store"]),
-    ("jobs", &["clock", "config", "service"]),
+    ("jobs", &["logging", "service"]),
     ("service", &["clock", "delivery", "domain", "notice", "store"]),
     ("store", &["domain"]),
     ("notice", &["domain"]),
