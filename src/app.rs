@@ -13,9 +13,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     config::{Checked, Config, hide_passwords},
-    graphql,
-    http::{self, HttpState},
+    http::{self, ApiState},
     jobs::{self, Schedules, Tools},
+    notice::Site,
     service::{Service, deliver::MailRoute},
     store::connection::{self, SchemaState},
 };
@@ -27,6 +27,8 @@ const SOCKETS_WITHIN: Duration = Duration::from_secs(5);
 /// A mail server that hangs in every phase holds a mail for some 30 s.
 const JOBS_WITHIN: Duration = Duration::from_secs(45);
 
+/// What a mail's footer calls this.
+const PRODUCT_NAME: &str = "Secondline";
 /// What to say where an older version meets a newer schema.
 const NEWER_SCHEMA: &str = "a newer version of Secondline made this database's schema; run that version";
 
@@ -52,10 +54,8 @@ pub struct RunningApp {
     server: JoinHandle<std::io::Result<()>>,
     jobs: Option<jobs::Jobs>,
     follower: TaskTracker,
-    requests: TaskTracker,
-    sockets: TaskTracker,
+    api: ApiState,
     stop_accepting: CancellationToken,
-    end_sockets: CancellationToken,
     stop_follower: CancellationToken,
 }
 
@@ -70,35 +70,29 @@ impl App {
         let checked = config.check()?;
         // First, for it fails for the most trivial reason.
         let listener = listen(config.listen).await?;
-        let addr = listener.local_addr().context("the listening address cannot be read")?;
         let db = open_database(&checked.database_url, config).await?;
         let service = Service::new(db, clock, checked.pipelines.clone());
         service.ensure_reference_data(config.time_zone).await.context("the reference data cannot be stored")?;
         if checked.mail_in_clear {
             tracing::warn!("mails are sent in clear, as smtp+plain:// asks for");
         }
-        RunningApp::new(config, checked, service, listener, addr, who_runs_jobs).await
+        RunningApp::begin(config, mail_route(checked), service, listener, who_runs_jobs).await
     }
 }
 
 impl RunningApp {
-    async fn new(
+    async fn begin(
         config: &Config,
-        Checked { mail, .. }: Checked,
+        mail: MailRoute,
         service: Service,
         listener: TcpListener,
-        addr: SocketAddr,
         who_runs_jobs: Jobs,
     ) -> Result<Self> {
-        let [stop_accepting, end_sockets, stop_follower] = std::array::from_fn(|_| CancellationToken::new());
-        let [follower, requests, sockets] = std::array::from_fn(|_| TaskTracker::new());
-        let router = http::router(HttpState {
-            schema: graphql::schema(service.clone()),
-            service: service.clone(),
-            requests: requests.clone(),
-            sockets: sockets.clone(),
-            end_sockets: end_sockets.clone(),
-        });
+        let addr = listener.local_addr().context("the listening address cannot be read")?;
+        let [stop_accepting, stop_follower] = std::array::from_fn(|_| CancellationToken::new());
+        let follower = TaskTracker::new();
+        let api = ApiState::new(service.clone());
+        let router = http::router(api.clone());
         follower.spawn({
             let (service, stop) = (service.clone(), stop_follower.clone());
             async move { service.follow_events(stop).await }
@@ -115,19 +109,7 @@ impl RunningApp {
         let until = stop_accepting.clone().cancelled_owned();
         let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until).await });
         tracing::info!(http.address = %addr, "listening");
-        Ok(Self {
-            addr,
-            service,
-            mail,
-            server,
-            jobs,
-            follower,
-            requests,
-            sockets,
-            stop_accepting,
-            end_sockets,
-            stop_follower,
-        })
+        Ok(Self { addr, service, mail, server, jobs, follower, api, stop_accepting, stop_follower })
     }
 
     /// The use cases behind the server.
@@ -153,19 +135,19 @@ impl RunningApp {
     pub async fn stop(mut self) {
         tracing::info!("stopping: no more requests are accepted");
         self.stop_accepting.cancel();
-        self.requests.close();
+        self.api.requests.close();
         let requests = async {
             // An idle connection ends at once, one with a request after its answer.
             let _ = (&mut self.server).await;
-            self.requests.wait().await;
+            self.api.requests.wait().await;
         };
         if tokio::time::timeout(REQUESTS_WITHIN, requests).await.is_err() {
             tracing::error!("some requests did not end in time and are cut");
             self.server.abort();
         }
-        self.end_sockets.cancel();
-        self.sockets.close();
-        if tokio::time::timeout(SOCKETS_WITHIN, self.sockets.wait()).await.is_err() {
+        self.api.end_sockets.cancel();
+        self.api.sockets.close();
+        if tokio::time::timeout(SOCKETS_WITHIN, self.api.sockets.wait()).await.is_err() {
             tracing::warn!("some WebSockets did not end in time and are cut");
         }
         if let Some(jobs) = self.jobs.take()
@@ -180,6 +162,13 @@ impl RunningApp {
         self.service.close().await;
         tracing::info!("stopped");
     }
+}
+
+fn mail_route(checked: Checked) -> MailRoute {
+    let Checked { mailer, mail_from, public_url, .. } = checked;
+    let mail_host = mail_from.host().to_owned();
+    let site = Site { product_name: PRODUCT_NAME.to_owned(), public_url, mail_host };
+    MailRoute { mailer, from: mail_from, site }
 }
 
 /// Opens the database for a command; its schema must be this version's.

@@ -1,6 +1,6 @@
 //! Everything that a deployment decides, in one struct, checked before anything starts.
 //!
-//! May import: clap, `delivery`, `domain::process`, `jobs`, `service`, `store::connection` for what their settings mean. Example:
+//! May import: clap, `delivery`, `domain::process`, `store::connection`, for what their settings mean. Example:
 //! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
 //! the option it is about and what to do.
 
@@ -15,16 +15,15 @@ use std::{
     sync::Arc,
 };
 
+use chrono::Utc;
 use chrono_tz::Tz;
+use tokio_cron_scheduler::Job;
 use url::Url;
 
 pub use self::secret::{Secret, hide_passwords};
 use crate::{
     delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
     domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
-    jobs,
-    notice::Site,
-    service::deliver::MailRoute,
     store::connection,
 };
 
@@ -40,8 +39,6 @@ const MAIL_FROM: &str = "Secondline <secondline@localhost>";
 const SLA_SCAN_SCHEDULE: &str = "*/15 * * * * *";
 /// A mail leaves a few seconds after its cause.
 const DELIVER_SCHEDULE: &str = "*/5 * * * * *";
-/// What a footer calls this.
-const PRODUCT_NAME: &str = "Secondline";
 /// A pipeline's name is one line in a list.
 const PIPELINE_LIMIT: usize = 100;
 
@@ -114,7 +111,7 @@ pub struct LogConfig {
     #[arg(long, env = "SECONDLINE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// What is logged, such as debug, or info,secondline::http=debug [default: info, other crates from warn]
+    /// A level for this program, or directives such as warn,secondline=info,secondline::http=debug [default: info]
     #[arg(long, env = "SECONDLINE_LOG_LEVEL", value_name = "FILTER")]
     pub log_level: Option<String>,
 }
@@ -167,7 +164,11 @@ pub struct Checked {
     /// Where tickets can be transferred to.
     pub pipelines: Vec<String>,
     /// How mail leaves.
-    pub mail: MailRoute,
+    pub mailer: Arc<Mailer>,
+    /// Who mail is from.
+    pub mail_from: Mailbox,
+    /// Where people reach this server, without a slash at the end.
+    pub public_url: Option<String>,
     /// Whether mails, and the mail password, cross the network in clear.
     pub mail_in_clear: bool,
 }
@@ -205,30 +206,25 @@ impl Config {
         let mut problems = Vec::new();
         let mut note = |problem: String| problems.push(problem);
         let database_url = self.database.url().map_err(&mut note);
-        let pipelines = self.all_pipelines().map_err(&mut note);
+        let pipelines = checked_pipelines(&self.pipelines).map_err(&mut note);
         let from = Mailbox::parse(&self.mail.mail_from)
             .map_err(|error| note(format!("--mail-from: {error}, such as {MAIL_FROM}")));
         let mailer = self.mailer().map_err(&mut note);
         let public_url = self.public_url().map_err(&mut note);
         let schedules =
             [("--sla-scan-schedule", &self.sla_scan_schedule), ("--deliver-schedule", &self.deliver_schedule)];
-        for (option, schedule) in schedules.into_iter().filter(|(_, schedule)| !jobs::is_schedule(schedule)) {
+        for (option, schedule) in schedules.into_iter().filter(|(_, schedule)| !is_schedule(schedule)) {
             note(format!(
                 "{option}: “{schedule}” is no cron expression of six fields, which begin with the second, such as \
                  {SLA_SCAN_SCHEDULE}"
             ));
         }
-        if let Err(problem) = self.log.check() {
-            note(problem);
-        }
         match (database_url, pipelines, from, mailer, public_url) {
-            (Ok(database_url), Ok(pipelines), Ok(from), Ok((mailer, mail_in_clear)), Ok(public_url))
+            (Ok(database_url), Ok(pipelines), Ok(mail_from), Ok((mailer, mail_in_clear)), Ok(public_url))
                 if problems.is_empty() =>
             {
-                let mail_host = from.host().to_owned();
-                let site = Site { product_name: PRODUCT_NAME.to_owned(), public_url, mail_host };
-                let mail = MailRoute { mailer: Arc::new(mailer), from, site };
-                Ok(Checked { database_url, pipelines, mail, mail_in_clear })
+                let mailer = Arc::new(mailer);
+                Ok(Checked { database_url, pipelines, mailer, mail_from, public_url, mail_in_clear })
             }
             _ => Err(ConfigError(problems)),
         }
@@ -237,23 +233,6 @@ impl Config {
     /// The folder for mails, when no SMTP server is named.
     pub fn mail_dir(&self) -> PathBuf {
         self.mail.mail_dir.clone().unwrap_or_else(|| self.database.data_dir.join("mail"))
-    }
-
-    fn all_pipelines(&self) -> Result<Vec<String>, String> {
-        let mut all: Vec<String> = OTHER_PIPELINES.map(str::to_owned).to_vec();
-        for name in &self.pipelines {
-            let name = name.trim();
-            if name.is_empty() || name.chars().count() > PIPELINE_LIMIT || name.contains(char::is_control) {
-                return Err(format!("--pipeline: a name has 1 to {PIPELINE_LIMIT} characters on one line"));
-            }
-            if name == PIPELINE_NAME {
-                return Err(format!("--pipeline: {PIPELINE_NAME} is this pipeline; name the others only"));
-            }
-            if !all.iter().any(|known| known == name) {
-                all.push(name.to_owned());
-            }
-        }
-        Ok(all)
     }
 
     /// Mails' way out, and whether it is in clear.
@@ -314,16 +293,32 @@ impl DatabaseConfig {
     }
 }
 
-impl LogConfig {
-    /// Whether the filter can be read.
-    pub fn check(&self) -> Result<(), String> {
-        match &self.log_level {
-            Some(filter) => tracing_subscriber::EnvFilter::try_new(filter)
-                .map(|_| ())
-                .map_err(|error| format!("--log-level: {error}; try info, or info,secondline::http=debug")),
-            None => Ok(()),
+/// The pipelines that tickets can be transferred to: the built-in ones and more.
+pub fn pipelines(more: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = OTHER_PIPELINES.map(str::to_owned).to_vec();
+    for name in more.iter().map(|name| name.trim()) {
+        if !all.iter().any(|known| known == name) {
+            all.push(name.to_owned());
         }
     }
+    all
+}
+
+fn checked_pipelines(more: &[String]) -> Result<Vec<String>, String> {
+    for name in more.iter().map(|name| name.trim()) {
+        if name.is_empty() || name.chars().count() > PIPELINE_LIMIT || name.contains(char::is_control) {
+            return Err(format!("--pipeline: a name has 1 to {PIPELINE_LIMIT} characters on one line"));
+        }
+        if name == PIPELINE_NAME {
+            return Err(format!("--pipeline: {PIPELINE_NAME} is this pipeline; name the others only"));
+        }
+    }
+    Ok(pipelines(more))
+}
+
+/// Whether the scheduler can read it.
+fn is_schedule(text: &str) -> bool {
+    Job::new_async_tz(text, Utc, |_, _| Box::pin(std::future::ready(()))).is_ok()
 }
 
 fn time_zone(text: &str) -> Result<Tz, String> {

@@ -3,21 +3,29 @@
 //! May import: `config`, tracing. Example: a failed job logs one line with `error` = [`chain`] of its error and, inside a
 //! request, with the span's `request.id`.
 
-use std::{backtrace::Backtrace, error::Error, io::IsTerminal};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    error::Error,
+    io::IsTerminal,
+};
 
-use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{LevelFilter, ParseError},
+    util::SubscriberInitExt,
+};
 
 use crate::config::{LogConfig, LogFormat};
 
-/// What other crates say at `info` is about their own inner life.
-const DEFAULT_FILTER: &str = "warn,secondline=info";
+/// The level of this program unless another is asked for.
+const DEFAULT_LEVEL: &str = "info";
 
 /// Starts logging; once per process. Panics are logged too, with the place where they happened.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
 pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let filter = EnvFilter::try_new(config.log_level.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    let filter = filter(config)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
@@ -29,20 +37,64 @@ pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
+/// What is logged. A bare level is meant for this program: what others say below `warn` is about their own inner life.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn filter(config: &LogConfig) -> Result<EnvFilter, ParseError> {
+    match config.log_level.as_deref().unwrap_or(DEFAULT_LEVEL) {
+        level if level.parse::<LevelFilter>().is_ok() => EnvFilter::try_new(format!("warn,secondline={level}")),
+        directives => EnvFilter::try_new(directives),
+    }
+}
+
 /// An error and all its causes, in one line.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        // Some crates repeat the cause in their own text.
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = error.source();
     }
     text
 }
 
+/// The one place where panics are logged: whoever catches one only answers.
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    let backtrace = Backtrace::capture();
-    tracing::error!(panic.place = place, panic.backtrace = %backtrace, "panicked: {}", panic.payload_as_str().unwrap_or("?"));
+    let trace = Backtrace::capture();
+    let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
+    let what = panic.payload_as_str().unwrap_or("without words");
+    tracing::error!(panic.place = place, panic.backtrace = trace, "panicked: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn a_bare_level_is_this_programs_own() {
+        let shown = |level: &str| {
+            let config = LogConfig { log_level: Some(level.to_owned()), ..LogConfig::default() };
+            filter(&config).map(|filter| filter.to_string())
+        };
+        assert_eq!(shown("debug").unwrap(), "secondline=debug,warn");
+        assert_eq!(shown("info,hyper=debug").unwrap(), "hyper=debug,info");
+        assert!(shown("a=b=c").is_err());
+    }
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let error = Layer("top", Some(Box::new(Layer("middle: end", Some(Box::new(Layer("end", None)))))));
+        assert_eq!(chain(&error), "top: middle: end");
+    }
 }

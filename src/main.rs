@@ -28,8 +28,8 @@ fn main() -> ExitCode {
         return failed(&problem, USAGE);
     }
     let log = cli.command.log();
-    if let Err(problem) = log.check().and_then(|()| logging::start(log).map_err(|error| error.to_string())) {
-        return failed(&problem, USAGE);
+    if let Err(error) = logging::start(log) {
+        return failed(&format!("--log-level: {error}; try debug, or info,secondline::http=debug"), USAGE);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ConfigError>() => failed(&format!("{error:#}"), USAGE),
-        Err(error) => failed(&format!("{error:#}"), FAILURE),
+        Err(error) if error.is::<ConfigError>() => failed(&logging::chain(error.as_ref()), USAGE),
+        Err(error) => failed(&logging::chain(error.as_ref()), FAILURE),
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn check_config(config: &Config) -> Result<()> {
         ("database connections", config.database.database_connections.to_string()),
         ("migrate at start", if config.no_migrate { "no" } else { "yes" }.to_owned()),
         ("listen", config.listen.to_string()),
-        ("public URL", checked.mail.site.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
+        ("public URL", checked.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
         ("time zone", config.time_zone.name().to_owned()),
         ("pipelines", checked.pipelines.join(", ")),
         ("mail from", config.mail.mail_from.clone()),

@@ -93,8 +93,8 @@ impl ErrorAnswer {
         Self { request_id: Some(id.to_owned()), ..self }
     }
 
-    /// The same, as the media type that the caller accepts.
-    pub(super) fn as_media(self, media: Media) -> Self {
+    /// The same, in the media type that the caller accepts.
+    pub(super) fn in_media(self, media: Media) -> Self {
         Self { media, ..self }
     }
 

@@ -9,7 +9,6 @@ use crate::{
     http::answer::{self, Code, ErrorAnswer},
     logging::chain,
     service::{Service, ServiceError},
-    store::StoreError,
 };
 
 /// The scheme of RFC 6750.
@@ -45,7 +44,7 @@ fn refused() -> ErrorAnswer {
 }
 
 fn failure(error: &ServiceError) -> ErrorAnswer {
-    if let ServiceError::Store(StoreError::Unavailable(_)) = error {
+    if error.is_unavailable() {
         tracing::warn!(error = chain(error), "the database is not available");
         return answer::error(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "not available now; try again");
     }

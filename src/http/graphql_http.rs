@@ -23,7 +23,7 @@ use tracing::Instrument;
 use crate::{
     graphql,
     http::{
-        HttpState,
+        ApiState,
         answer::{self, Code, ErrorAnswer, Media},
         auth,
         request_id::RequestId,
@@ -35,16 +35,19 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Nobody needs longer to send so little, but somebody may try to hold connections.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
+/// Requests take milliseconds. Where the database hangs without breaking the connection, callers shall not hang too.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
 /// Answers one GraphQL request.
 pub(super) async fn handle(
-    State(state): State<HttpState>,
+    State(state): State<ApiState>,
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Response {
     let media = accepted(request.headers());
-    match answer_to(state, request, &id).await {
+    match answer_to(state, request).await {
         Ok(response) => render(response, media, &id),
-        Err(error) => error.with_request_id(&id).as_media(media).into_response(),
+        Err(error) => error.with_request_id(&id).in_media(media).into_response(),
     }
 }
 
@@ -53,7 +56,7 @@ pub(super) async fn only_post() -> ErrorAnswer {
     answer::error(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "send GraphQL requests by POST")
 }
 
-async fn answer_to(state: HttpState, request: Request, id: &str) -> Result<GraphqlResponse, ErrorAnswer> {
+async fn answer_to(state: ApiState, request: Request) -> Result<GraphqlResponse, ErrorAnswer> {
     let (parts, body) = request.into_parts();
     check_content_type(&parts.headers)?;
     let body = tokio::time::timeout(BODY_TIME, read(body)).await.unwrap_or_else(|_| {
@@ -66,11 +69,17 @@ async fn answer_to(state: HttpState, request: Request, id: &str) -> Result<Graph
         let request = graphql::prepare(request, &state.service, caller);
         Ok(state.schema.execute(request).await)
     };
-    let done = requests.spawn(work.in_current_span()).await;
-    done.unwrap_or_else(|_| {
-        tracing::error!(request.id = id, "a request panicked");
-        Err(answer::internal())
-    })
+    let done = tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span()));
+    match done.await {
+        Ok(Ok(answer)) => answer,
+        // The panic itself was logged where it happened, with the request id.
+        Ok(Err(_)) => Err(answer::internal()),
+        Err(_) => {
+            tracing::error!("a request takes too long; it goes on without its caller");
+            let message = "this takes too long; it may still be carried out, so look before you try again";
+            Err(answer::error(StatusCode::GATEWAY_TIMEOUT, Code::Unavailable, message))
+        }
+    }
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
@@ -172,7 +181,7 @@ fn render(mut response: GraphqlResponse, media: Media, id: &str) -> Response {
         Ok(body) => (status, [(header::CONTENT_TYPE, media.header())], body).into_response(),
         Err(error) => {
             tracing::error!(error = %error, "a response could not be written as JSON");
-            answer::internal().with_request_id(id).as_media(media).into_response()
+            answer::internal().with_request_id(id).in_media(media).into_response()
         }
     }
 }

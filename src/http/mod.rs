@@ -22,11 +22,14 @@ use axum::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
-use crate::{graphql::SecondlineSchema, service::Service};
+use crate::{
+    graphql::{self, SecondlineSchema},
+    service::Service,
+};
 
 /// What handlers work with.
 #[derive(Clone)]
-pub struct HttpState {
+pub struct ApiState {
     /// The schema, built once.
     pub schema: SecondlineSchema,
     /// The use cases.
@@ -39,8 +42,21 @@ pub struct HttpState {
     pub end_sockets: CancellationToken,
 }
 
+impl ApiState {
+    /// A state in which nothing is under way.
+    pub fn new(service: Service) -> Self {
+        Self {
+            schema: graphql::schema(service.clone()),
+            service,
+            requests: TaskTracker::new(),
+            sockets: TaskTracker::new(),
+            end_sockets: CancellationToken::new(),
+        }
+    }
+}
+
 /// Everything that is served.
-pub fn router(state: HttpState) -> Router {
+pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/graphql", post(graphql_http::handle).fallback(graphql_http::only_post))
         .route("/graphql/ws", any(graphql_ws::handle))

@@ -25,11 +25,10 @@ use crate::{
         refusal::{Code, Problem, Refusal},
     },
     service::feed::Feed,
-    store::{
-        StoreError,
-        connection::{self, SchemaState},
-    },
+    store::{StoreError, connection},
 };
+
+pub use crate::store::connection::SchemaState;
 
 /// The use cases, over one database and one clock.
 #[derive(Clone, Debug)]
@@ -56,6 +55,13 @@ pub enum ServiceError {
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),
+}
+
+impl ServiceError {
+    /// Whether the database does not answer, or not now: the same may succeed later.
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unavailable(_)))
+    }
 }
 
 impl From<StoreError> for ServiceError {

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use crate::{
     domain::actor::Actor,
     graphql,
-    http::{HttpState, answer::Code},
+    http::{ApiState, answer::Code},
 };
 
 /// Who opened the connection; part of its data.
@@ -21,11 +21,11 @@ pub(super) struct Caller(pub(super) Option<Actor>);
 /// Subscriptions end with their connection; everything else runs to its end in a task of its own.
 #[derive(Clone)]
 pub(super) struct SocketExecutor {
-    state: HttpState,
+    state: ApiState,
 }
 
 impl SocketExecutor {
-    pub(super) const fn new(state: HttpState) -> Self {
+    pub(super) const fn new(state: ApiState) -> Self {
         Self { state }
     }
 }
@@ -60,8 +60,8 @@ fn is_subscription(request: &mut Request) -> bool {
     asked.is_some_and(|(_, operation)| operation.node.ty == OperationType::Subscription)
 }
 
+/// The panic itself was logged where it happened.
 fn internal() -> Response {
-    tracing::error!("a request panicked");
     let mut error = ServerError::new("something went wrong here; it was logged", None);
     let mut extensions = async_graphql::ErrorExtensionValues::default();
     extensions.set("code", Value::from(Code::Internal.word()));
