@@ -5,6 +5,7 @@
 
 mod architecture;
 mod delivery;
+mod readme;
 mod schema;
 mod support;
 mod walk;
