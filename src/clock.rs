@@ -1,6 +1,6 @@
 //! The only source of time and of new ids.
 //!
-//! May import: chrono, uuid, `entity::id` through [`NewId`]. Example: a service asks `clock.now()` once per use case and
+//! May import: chrono, uuid. Example: a service asks `clock.now()` once per use case and
 //! passes the instant down; a test holds the same [`Clock::manual`] and moves it with [`Clock::advance`].
 
 use std::sync::{

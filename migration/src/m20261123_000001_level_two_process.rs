@@ -2,7 +2,14 @@
 //!
 //! Closed word lists are text with a CHECK. Instants are `timestamptz`, which SQLite keeps as UTC text.
 
-use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer, big_integer_null, boolean, boolean_null, date_null, integer, json_binary, json_binary_null,
+        pk_auto, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
+    },
+    sea_orm::DbBackend,
+};
 
 /// Creates every table of the process.
 #[derive(DeriveMigrationName)]

@@ -123,7 +123,8 @@ pub fn decide(
     let pipeline = pipeline(wanted, surroundings, &mut problems);
 
     let mut after = ticket.clone();
-    match ticket.facts.with(&wanted.facts, surroundings.now) {
+    forget_outcome(spec.kind, to, &mut after);
+    match after.facts.with(&wanted.facts, surroundings.now) {
         Ok(facts) => after.facts = facts,
         Err(found) => problems.extend(found),
     }
@@ -384,6 +385,24 @@ fn date_in_past(facts: &Facts, surroundings: &Surroundings<'_>) -> Option<Proble
         let message = format!("the working day of {date} is over; promise a later date");
         Problem::at(Code::DateInPast, input_path(TicketField::EstimatedDeliveryDate), message)
     })
+}
+
+/// What was promised and delivered before does not answer for the work that begins anew; the history keeps it.
+fn forget_outcome(kind: MoveKind, to: Stage, after: &mut Ticket) {
+    match (kind, to) {
+        (MoveKind::RejectFix, _) => after.facts.pull_request_merged_at = None,
+        (MoveKind::Reopen, Stage::Validating) => {
+            after.facts.estimated_delivery_date = None;
+            after.facts.priority = None;
+            after.facts.pull_request = None;
+            after.facts.pull_request_merged_at = None;
+            after.facts.resolution_notes = None;
+            after.promised_delivery_date = None;
+            after.proposed_priority = None;
+            after.proposed_priority_reasons.clear();
+        }
+        _ => {}
+    }
 }
 
 fn end_or_open(before: &Ticket, after: &mut Ticket, now: DateTime<Utc>) {

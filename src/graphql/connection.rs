@@ -38,6 +38,7 @@ pub struct Cursor {
 #[derive(Debug)]
 pub struct Total(Counted);
 
+/// The total number of rows, counted only when asked for.
 #[Object]
 impl Total {
     /// How many there are on all pages.

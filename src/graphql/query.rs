@@ -49,7 +49,7 @@ const BY_NAME: &str = "name";
 const BY_TIME: &str = "-time";
 
 /// The queries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Query;
 
 /// Who asks.
@@ -74,6 +74,7 @@ pub struct BoardColumn {
     tickets: Listing<Ticket>,
 }
 
+/// The queries.
 #[Object]
 impl Query {
     /// Who you are.

@@ -7,6 +7,7 @@ use chrono::{NaiveDate, TimeDelta};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// A calendar day, as ISO 8601: `2026-11-27`.
 #[Scalar(name = "Date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -28,6 +29,7 @@ impl ScalarType for Date {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duration(pub TimeDelta);
 
+/// A length of working time, as ISO 8601 in hours, minutes and seconds: `PT7H30M`. Negative ones start with `-`.
 #[Scalar(name = "Duration")]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -35,6 +35,7 @@ struct TicketEventFilter {
 
 type Heard = Result<Arc<ticket_event::Model>, BroadcastStreamRecvError>;
 
+/// The subscriptions.
 #[Subscribable]
 impl Subscription {
     /// What happens to tickets that you may see, from now on.

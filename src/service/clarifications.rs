@@ -108,7 +108,8 @@ impl Service {
         Ok(ticket)
     }
 
-    /// The owner is the assignee; without one, whoever asked; without either, the stage's team.
+    /// The owner is the assignee; without one, whoever asked; without either, the stage's team. Nobody is told what they
+    /// recorded themselves.
     async fn tell_owner(
         &self,
         tx: &DatabaseTransaction,
@@ -120,7 +121,7 @@ impl Service {
         let people = store::directory::active_people(tx).await?;
         let find = |id| people.iter().find(|row| Some(row.person.id) == id).map(|row| &row.person);
         let owner = find(ticket.assignee.as_ref().map(|person| person.id)).or_else(|| find(asked.asked_by));
-        let told: Vec<&person::Model> = match owner {
+        let mut told: Vec<&person::Model> = match owner {
             Some(owner) => vec![owner],
             None => {
                 let team = process::stage(ticket.stage).owner;
@@ -128,6 +129,7 @@ impl Service {
                 members.map(|row| &row.person).collect()
             }
         };
+        told.retain(|person| Some(person.id) != actor.person_id());
         let answered_by = match actor {
             Actor::Person(staff) => find(Some(staff.id)).map_or_else(String::new, |person| person.name.clone()),
             Actor::Contact { id, .. } => {

@@ -110,7 +110,7 @@ impl Service {
         if let Some(question) = notice.clarification_id
             && !store::notices::question_is_open(&self.db, question).await?
         {
-            return Ok(Some("the question had been answered"));
+            return Ok(Some("the question had been answered, or the ticket closed"));
         }
         let closed_as = match notice.kind {
             NoticeKind::Delivered => Stage::ClosedResolved,

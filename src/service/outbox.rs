@@ -148,12 +148,12 @@ impl Service {
 /// Who is told when the clock of a stage reaches a level, each once.
 ///
 /// Source: the alert levels of the design, and the process's “overdue delivery → Tech's managers, Project Manager”.
-pub(super) fn addressees<'a>(
-    people: &'a [PersonWithTeams],
+pub(super) fn addressees(
+    people: &[PersonWithTeams],
     stage: Stage,
     level: AlertLevel,
     assignee: Option<PersonId>,
-) -> Vec<&'a person::Model> {
+) -> Vec<&person::Model> {
     let owner = process::stage(stage).owner;
     let works_in = |person: &PersonWithTeams, team: Option<Team>| team.is_some_and(|team| person.teams.contains(&team));
     let manages = |person: &PersonWithTeams| owner.is_some_and(|team| person.manages.contains(&team));

@@ -8,15 +8,18 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, JoinType, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
 
-use crate::store::{
-    Result, StoreError,
-    page::{Keyset, Page, Position, fetch},
+use crate::{
+    domain::process::OPEN,
+    store::{
+        Result, StoreError,
+        page::{Keyset, Page, Position, fetch},
+    },
 };
 
 /// Which notices a caller asks for; what is absent does not restrict.
@@ -158,7 +161,9 @@ pub async fn visit_is_open(db: &impl ConnectionTrait, visit: StageVisitId) -> Re
 pub async fn question_is_open(db: &impl ConnectionTrait, question: ClarificationId) -> Result<bool> {
     let selection = clarification::Entity::find()
         .filter(clarification::COLUMN.id.eq(question))
-        .filter(clarification::COLUMN.answered_at.is_null());
+        .filter(clarification::COLUMN.answered_at.is_null())
+        .join(JoinType::InnerJoin, clarification::Relation::Ticket.def())
+        .filter(ticket::COLUMN.stage.is_in(OPEN));
     super::page::exists(db, selection).await
 }
 

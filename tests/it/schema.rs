@@ -24,12 +24,21 @@ fn everything_in_the_schema_has_a_description() {
             previous_ends_description = !in_description;
             continue;
         }
-        if let Some(name) = ["type ", "input ", "enum ", "interface ", "scalar ", "union "].iter().find_map(|kind| text.strip_prefix(kind)) {
+        if let Some(name) = ["type ", "input ", "enum ", "interface ", "scalar ", "union "]
+            .iter()
+            .find_map(|kind| text.strip_prefix(kind))
+        {
             container = name.split([' ', '{']).next().unwrap_or_default().to_owned();
             if !previous_ends_description && !is_stock(&container) {
                 undescribed.push(container.clone());
             }
-        } else if !text.is_empty() && !text.starts_with(['}', '@', '#', ')']) && line.starts_with(['\t', ' ']) && !is_stock(&container) {
+        } else if text.starts_with("schema") {
+            "schema".clone_into(&mut container);
+        } else if !text.is_empty()
+            && !text.starts_with(['}', '@', '#', ')'])
+            && line.starts_with(['\t', ' '])
+            && !is_stock(&container)
+        {
             if !previous_ends_description {
                 undescribed.push(format!("{container}.{text}"));
             }
@@ -39,7 +48,9 @@ fn everything_in_the_schema_has_a_description() {
     assert!(undescribed.is_empty(), "without a description: {undescribed:#?}");
 }
 
-/// Types that async-graphql describes, or that the Relay specification does.
+/// Types of the Relay specification and of the schema language itself.
 fn is_stock(name: &str) -> bool {
-    ["PageInfo", "schema"].contains(&name) || name.starts_with('_')
+    ["PageInfo", "schema"].contains(&name)
+        || ["Connection", "Edge"].iter().any(|end| name.ends_with(end))
+        || name.starts_with('_')
 }

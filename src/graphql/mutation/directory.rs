@@ -179,6 +179,7 @@ payloads! {
     }
 }
 
+/// Mutations of the directory.
 #[Object]
 impl DirectoryMutations {
     /// Makes a company. For Operations and managers.

@@ -71,6 +71,7 @@ payloads! {
     }
 }
 
+/// Mutations of policies.
 #[Object]
 impl PolicyMutations {
     /// Changes the SLA of a stage. Its running clocks follow from now on; finished ones never change.

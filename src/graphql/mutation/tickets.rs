@@ -185,6 +185,7 @@ payloads! {
     }
 }
 
+/// Mutations of tickets.
 #[Object]
 impl TicketMutations {
     /// Files a ticket, which enters Validating. Staff file what level 1 elevated; contacts file for their own company.

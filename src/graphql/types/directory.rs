@@ -18,6 +18,7 @@ use crate::{
 /// A client company.
 pub struct Company(pub company::Model);
 
+/// A client company.
 #[Object]
 impl Company {
     /// The opaque id.
@@ -44,6 +45,7 @@ impl Company {
 /// A client's person.
 pub struct Contact(pub contact::Model);
 
+/// A client's person.
 #[Object]
 impl Contact {
     /// The opaque id.
@@ -89,6 +91,7 @@ impl Contact {
 /// A member of staff.
 pub struct Person(pub PersonWithTeams);
 
+/// A member of staff.
 #[Object]
 impl Person {
     /// The opaque id.
@@ -145,6 +148,7 @@ impl Person {
 /// A subtype of a category.
 pub struct TicketSubtype(pub Subtype);
 
+/// A subtype of a category.
 #[Object]
 impl TicketSubtype {
     /// The opaque id.

@@ -48,6 +48,7 @@ impl TicketEvent {
     }
 }
 
+/// One thing that happened to a ticket.
 #[Object]
 impl TicketEvent {
     /// The place in the log: later events have later ones.

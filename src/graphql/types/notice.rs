@@ -19,6 +19,7 @@ use crate::graphql::{
 /// One mail to one recipient.
 pub struct Notice(pub notice::Model);
 
+/// One mail to one recipient.
 #[Object]
 impl Notice {
     /// The opaque id; its UUID is the local part of the mail's Message-ID.

@@ -19,6 +19,7 @@ pub struct SlaPolicy {
     pub calendar: calendar::Model,
 }
 
+/// The SLA of a stage.
 #[Object]
 impl SlaPolicy {
     /// The opaque id.
@@ -56,6 +57,7 @@ impl SlaPolicy {
 /// When people work.
 pub struct Calendar(pub calendar::Model);
 
+/// When people work.
 #[Object]
 impl Calendar {
     /// The opaque id.

@@ -42,6 +42,7 @@ pub struct ProcessField {
     label: &'static str,
 }
 
+/// The Level 2 Support process: a front end builds its forms from this.
 #[Object]
 impl Process {
     /// The pipeline's name.
@@ -84,6 +85,7 @@ impl ProcessMove {
     }
 }
 
+/// One stage of the process.
 #[Object]
 impl ProcessStage {
     /// Which stage.

@@ -114,6 +114,7 @@ impl StageVisit {
 /// A level that a stage's clock reached; each level of a visit is recorded once.
 pub struct SlaAlert(pub sla_alert::Model);
 
+/// A level that a stage's clock reached; each level of a visit is recorded once.
 #[Object]
 impl SlaAlert {
     /// The opaque id.

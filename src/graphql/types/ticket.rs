@@ -106,6 +106,7 @@ impl From<clarification::Model> for Clarification {
     }
 }
 
+/// A ticket of the Level 2 Support process.
 #[Object]
 impl Ticket {
     /// The opaque id.

@@ -3,7 +3,10 @@
 use std::{
     io::Write,
     path::PathBuf,
-    sync::{Once, atomic::{AtomicU32, Ordering}},
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
@@ -63,7 +66,8 @@ impl TestDatabase {
         let template = POSTGRES_TEMPLATE
             .get_or_init(|| async {
                 let name = format!("secondline_template_{}", std::process::id());
-                on_server(server, &[format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")]).await;
+                on_server(server, &[format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")])
+                    .await;
                 let db = connection::open(&database_url(server, &name), 2).await.unwrap();
                 prepare(&db).await;
                 db.close().await.unwrap();

@@ -3,7 +3,10 @@
 pub mod database;
 pub mod smtp;
 
-use std::sync::{Arc, LazyLock, atomic::{AtomicUsize, Ordering}};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,7 +18,8 @@ use sea_orm::DatabaseConnection;
 use secondline::{
     clock::Clock,
     delivery::mail::{Mailbox, Mailer, SmtpSettings},
-    domain::actor::Actor,
+    domain::{actor::Actor, process::OTHER_PIPELINES},
+    http::HttpState,
     notice::Site,
     service::{
         Service,
@@ -26,6 +30,7 @@ use secondline::{
     store::{connection, directory::PersonWithTeams},
 };
 use serde_json::{Value, json};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 pub use self::database::{Engine, TestDatabase};
@@ -111,9 +116,16 @@ impl TestApp {
             counter.fetch_add(1, Ordering::SeqCst);
         });
         let clock = Clock::manual(*START);
-        let service = Service::new(db.clone(), clock.clone(), secondline::config::pipelines(&[]));
+        let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
+        let service = Service::new(db.clone(), clock.clone(), pipelines);
         let cast = Cast::invite(&service).await;
-        let router = secondline::http::router(secondline::http::ApiState::new(service.clone()));
+        let router = secondline::http::router(HttpState {
+            schema: secondline::graphql::schema(service.clone()),
+            service: service.clone(),
+            requests: TaskTracker::new(),
+            sockets: TaskTracker::new(),
+            end_sockets: CancellationToken::new(),
+        });
         Some(Self { service, clock, cast, router, db, database, statements })
     }
 
@@ -317,8 +329,7 @@ pub async fn staff(service: &Service, name: &str, teams: &[Team], manages: &[Tea
 
 /// A contact with a token.
 pub async fn client(service: &Service, company: &company::Model, name: &str) -> Member {
-    let contact: contact::Model =
-        service.create_contact(&Actor::System, company.id, particulars(name)).await.unwrap();
+    let contact: contact::Model = service.create_contact(&Actor::System, company.id, particulars(name)).await.unwrap();
     let token = service.create_token(TokenOwner::Contact(contact.id), "test", None).await.unwrap();
     Member { id: contact.id.to_string(), name: contact.name, email: contact.email, token: token.secret }
 }
