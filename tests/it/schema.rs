@@ -1,6 +1,6 @@
 //! The schema's file, and what is served of it.
 
-use crate::support::each_database;
+use crate::support::{TestApp, each_database};
 
 #[test]
 fn schema_graphql_is_what_the_code_prints() {

@@ -19,7 +19,7 @@ use secondline::{
     clock::Clock,
     delivery::mail::{Mailbox, Mailer, SmtpSettings},
     domain::{actor::Actor, process::OTHER_PIPELINES},
-    http::ApiState,
+    http::HttpState,
     notice::Site,
     service::{
         Service,
@@ -37,15 +37,14 @@ pub use self::database::{Engine, TestDatabase};
 /// When every test begins: a Monday, as the working day of the default calendar opens.
 pub static START: LazyLock<DateTime<Utc>> = LazyLock::new(|| "2026-06-01T09:00:00Z".parse().unwrap());
 
-/// Runs a test on SQLite and, where a server is named, on PostgreSQL.
+/// Runs a test on SQLite and, where a server is named, on PostgreSQL. The file that calls it imports `TestApp`.
 macro_rules! each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
         mod $name {
-            #[allow(unused_imports, reason = "a test uses what it needs")]
             use super::*;
 
             $(#[$attribute])*
-            async fn test($app: &$crate::support::TestApp) $body
+            async fn test($app: &TestApp) $body
 
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
@@ -118,7 +117,7 @@ impl TestApp {
         let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
         let service = Service::new(db.clone(), clock.clone(), pipelines);
         let cast = Cast::invite(&service).await;
-        let router = secondline::http::router(ApiState::new(service.clone()));
+        let router = secondline::http::router(HttpState::new(service.clone()));
         Some(Self { service, clock, cast, router, db, database, statements })
     }
 
