@@ -7,5 +7,6 @@ mod architecture;
 mod delivery;
 mod readme;
 mod schema;
+mod statements;
 mod support;
 mod walk;

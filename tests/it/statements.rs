@@ -1,0 +1,63 @@
+//! How many SQL statements the shapes that front ends ask most cost: a number that does not depend on how many rows there are.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, each_database};
+
+/// Everything that a list can ask of a ticket.
+const EVERYTHING: &str = "key stage company { name tier } contact { name } assignee { name } subtype { name } \
+    sla { status dueAt remaining } availableMoves { to allowed missingFields } visits { stage sla { status } } \
+    history { kind person { name } contact { name } } clarifications { question contact { name } } \
+    alerts { level } notices { kind state person { name } contact { name } }";
+
+async fn page(app: &TestApp, first: u32, select: &str) -> (Value, usize) {
+    let query = format!("query($first: Int) {{ tickets(first: $first) {{ totalCount nodes {{ {select} }} }} }}");
+    app.statements(app.ask(&app.cast.qa, &query, json!({ "first": first }))).await
+}
+
+/// Tickets in every stage, with assignees, alerts, notices and questions.
+async fn fill(app: &TestApp, count: usize) {
+    let stages = ["VALIDATING", "REPLICATING", "ESTIMATING", "FIXING", "VERIFYING", "CLOSED_RESOLVED"];
+    for number in 0..count {
+        let key = app.file_ticket().await;
+        let assignment = json!({ "ticketId": key, "assigneeId": app.cast.operations.id });
+        app.change(&app.cast.operations, "assignTicket", assignment).await;
+        if number % 6 == 0 {
+            let question = json!({ "ticketId": key, "question": "Which browser?" });
+            app.change(&app.cast.operations, "askClient", question).await;
+        }
+        app.walk_to(&key, stages[number % stages.len()]).await;
+    }
+    app.advance(TimeDelta::hours(7));
+    app.service.sla_scan().await.unwrap();
+}
+
+each_database! {
+    async fn a_page_of_tickets_costs_the_same_however_long_it_is(app) {
+        fill(app, 54).await;
+        let card = "key company { name } assignee { name } sla { status dueAt } availableMoves { to missingFields }";
+        let (answer, card_statements) = page(app, 50, card).await;
+        assert_eq!(answer["tickets"]["nodes"].as_array().unwrap().len(), 50);
+        assert_eq!(answer["tickets"]["totalCount"], 54);
+        assert_eq!(page(app, 6, card).await.1, card_statements);
+
+        // Fields that read the same table are batched together when they happen to ask at the same moment.
+        let (_, everything) = page(app, 50, EVERYTHING).await;
+        let (_, everything_of_few) = page(app, 6, EVERYTHING).await;
+        println!("a page of 50 tickets: {card_statements} statements as cards, {everything} with everything");
+        assert!(card_statements <= 12, "{card_statements}");
+        assert!(everything.max(everything_of_few) <= 24, "{everything} {everything_of_few}");
+    }
+
+    async fn the_board_and_one_ticket_cost_a_handful(app) {
+        fill(app, 12).await;
+        let board = "{ board(first: 50) { stage count tickets { nodes { key company { name } sla { dueAt } } } } }";
+        let (_, few) = app.statements(app.ask(&app.cast.qa, board, json!({}))).await;
+        fill(app, 24).await;
+        let (_, more) = app.statements(app.ask(&app.cast.qa, board, json!({}))).await;
+        assert_eq!(few, more);
+        let (_, one) = app.statements(app.ticket(&app.cast.qa, "L2-1", EVERYTHING)).await;
+        println!("the board: {more} statements; one ticket with everything: {one}");
+    }
+}
