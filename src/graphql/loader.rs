@@ -10,9 +10,9 @@ use entity::{
 };
 
 use crate::{
-    domain::{actor::Actor, ticket::Ticket, visit::Visit},
+    domain::{actor::Actor, visit::Visit},
     service::{Service, ServiceError},
-    store::directory::PersonWithTeams,
+    store::{directory::PersonWithTeams, tickets::TicketView},
 };
 
 /// Reads for one caller.
@@ -51,12 +51,11 @@ pub struct ClarificationsOf(pub TicketId);
 type Loaded<K, V> = Result<HashMap<K, V>, Arc<ServiceError>>;
 
 impl Loader<TicketId> for Loaders {
-    type Value = Arc<Ticket>;
+    type Value = TicketView;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[TicketId]) -> Loaded<TicketId, Arc<Ticket>> {
-        let tickets = self.service.tickets_by_id(&self.actor, keys).await?;
-        Ok(tickets.into_iter().map(|(id, ticket)| (id, Arc::new(ticket))).collect())
+    async fn load(&self, keys: &[TicketId]) -> Loaded<TicketId, TicketView> {
+        Ok(self.service.tickets_by_id(&self.actor, keys).await?)
     }
 }
 

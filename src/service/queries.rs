@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use entity::{
     calendar, clarification, company, contact,
     id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
@@ -15,7 +14,6 @@ use crate::{
     domain::{
         actor::{Action, Actor},
         process,
-        ticket::Ticket,
         visit::Visit,
     },
     service::{Result, Service, require},
@@ -26,7 +24,7 @@ use crate::{
         directory::PersonWithTeams,
         notices::NoticeFilter,
         page::{Page, Position},
-        tickets::{TicketFilter, TicketSort},
+        tickets::{TicketFilter, TicketSort, TicketView},
     },
 };
 
@@ -48,12 +46,16 @@ pub struct TicketQuery {
     pub sort: TicketSort,
     pub order: Order,
     pub page: PageRequest,
+    /// Whether the clocks of their stages are asked for too.
+    pub with_clocks: bool,
 }
 
 /// A ticket and where it stands in the list that was asked for.
 #[derive(Clone, Debug)]
 pub struct PlacedTicket {
-    pub ticket: Ticket,
+    pub view: TicketView,
+    /// The visit that it has not left, where clocks were asked for.
+    pub visit: Option<Visit>,
     pub position: Position,
 }
 
@@ -78,32 +80,34 @@ pub struct BoardColumn {
 
 impl Service {
     /// A ticket; none where the actor may not see it.
-    pub async fn ticket(&self, actor: &Actor, id: TicketId) -> Result<Option<Ticket>> {
+    pub async fn ticket(&self, actor: &Actor, id: TicketId) -> Result<Option<TicketView>> {
         Ok(store::tickets::find(&self.db, actor.company_scope(), id).await?)
     }
 
     /// A ticket, by the number in its key.
-    pub async fn ticket_by_number(&self, actor: &Actor, number: i64) -> Result<Option<Ticket>> {
+    pub async fn ticket_by_number(&self, actor: &Actor, number: i64) -> Result<Option<TicketView>> {
         Ok(store::tickets::find_by_number(&self.db, actor.company_scope(), number).await?)
     }
 
     /// Some tickets, by id.
-    pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, Ticket>> {
+    pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, TicketView>> {
         Ok(store::tickets::find_many(&self.db, actor.company_scope(), ids).await?)
     }
 
-    /// A page of tickets.
+    /// A page of tickets. Only staff see clocks, or sort by them.
     pub async fn tickets(&self, actor: &Actor, query: TicketQuery) -> Result<Page<PlacedTicket>> {
-        let TicketQuery { criteria, sort, order, page } = query;
+        let TicketQuery { criteria, sort, order, page, with_clocks } = query;
         let filter = TicketFilter { scope: actor.company_scope(), criteria };
         let found = store::tickets::page(&self.db, &filter, sort, order, page.after, page.first).await?;
-        let due = match sort {
-            TicketSort::DueAt => self.due_times(&found.rows).await?,
-            TicketSort::Number | TicketSort::UpdatedAt => HashMap::new(),
-        };
-        Ok(found.map(|ticket| {
-            let position = store::tickets::position(&ticket, sort, due.get(&ticket.id).copied());
-            PlacedTicket { ticket, position }
+        let mut visits = HashMap::new();
+        if with_clocks || sort == TicketSort::DueAt {
+            let ids: Vec<_> = found.rows.iter().map(|view| view.ticket.id).collect();
+            visits = self.open_visits(actor, &ids).await?;
+        }
+        Ok(found.map(|view| {
+            let visit = visits.remove(&view.ticket.id);
+            let due_at = visit.as_ref().and_then(|visit: &Visit| visit.due_at);
+            PlacedTicket { position: store::tickets::position(&view.ticket, sort, due_at), view, visit }
         }))
     }
 
@@ -134,8 +138,9 @@ impl Service {
         })
     }
 
-    /// Every open stage with its count and its first tickets, the next due first.
+    /// Every open stage with its count and its first tickets, the next due first. For staff, who see clocks.
     pub async fn board(&self, actor: &Actor, first: u64) -> Result<Vec<BoardColumn>> {
+        require(actor, Action::SeeInternals, "the board is for staff")?;
         let open = Criterion::Stage(Comparison::In(process::OPEN.to_vec()));
         let filter = TicketFilter { scope: actor.company_scope(), criteria: vec![open] };
         let counts = store::tickets::count_by_stage(&self.db, &filter).await?;
@@ -146,6 +151,7 @@ impl Service {
                 sort: TicketSort::DueAt,
                 order: Order::Asc,
                 page: PageRequest { after: None, first },
+                with_clocks: true,
             };
             let tickets = self.tickets(actor, query).await?;
             columns.push(BoardColumn { stage, count: counts.get(&stage).copied().unwrap_or(0), tickets });
@@ -313,12 +319,6 @@ impl Service {
     /// The oldest notices in a state, for the command line.
     pub async fn outbox(&self, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
         Ok(store::notices::list(&self.db, state, limit).await?)
-    }
-
-    async fn due_times(&self, tickets: &[Ticket]) -> Result<HashMap<TicketId, DateTime<Utc>>> {
-        let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
-        let visits = store::visits::open_of_many(&self.db, &ids).await?;
-        Ok(visits.into_iter().filter_map(|(id, visit)| Some((id, visit.due_at?))).collect())
     }
 }
 

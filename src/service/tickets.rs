@@ -71,7 +71,7 @@ impl Service {
         let tx = self.begin().await?;
         let id = TicketId(new.id.unwrap_or_else(|| self.clock.new_uuid()));
         if let Some(known) = store::tickets::find(&tx, None, id).await? {
-            return same_ticket(actor, known);
+            return same_ticket(actor, known.ticket);
         }
         let (company, contact) = self.client(&tx, actor, new.company_id, new.contact_id).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
@@ -108,7 +108,7 @@ impl Service {
             Err(StoreError::Duplicate(_)) => {
                 tx.rollback().await?;
                 let known = store::tickets::find(&self.db, None, id).await?;
-                return same_ticket(actor, known.ok_or(ServiceError::NotFound("ticket"))?);
+                return same_ticket(actor, known.ok_or(ServiceError::NotFound("ticket"))?.ticket);
             }
             inserted => inserted?,
         }

@@ -11,6 +11,10 @@ const EVERYTHING: &str = "key stage company { name tier } contact { name } assig
     history { kind person { name } contact { name } } clarifications { question contact { name } } \
     alerts { level } notices { kind state person { name } contact { name } }";
 
+/// Three for the token, one for the tickets with company, contact, subtype and assignee, three for the clocks, one for the
+/// total.
+const CARD_STATEMENTS: usize = 8;
+
 async fn page(app: &TestApp, first: u32, select: &str) -> (Value, usize) {
     let query = format!("query($first: Int) {{ tickets(first: $first) {{ totalCount nodes {{ {select} }} }} }}");
     app.statements(app.ask(&app.cast.qa, &query, json!({ "first": first }))).await
@@ -36,18 +40,19 @@ async fn fill(app: &TestApp, count: usize) {
 each_database! {
     async fn a_page_of_tickets_costs_the_same_however_long_it_is(app) {
         fill(app, 54).await;
+        // The first use in a minute is noted on the token.
+        page(app, 1, "key").await;
         let card = "key company { name } assignee { name } sla { status dueAt } availableMoves { to missingFields }";
         let (answer, card_statements) = page(app, 50, card).await;
         assert_eq!(answer["tickets"]["nodes"].as_array().unwrap().len(), 50);
         assert_eq!(answer["tickets"]["totalCount"], 54);
         assert_eq!(page(app, 6, card).await.1, card_statements);
 
-        // Fields that read the same table are batched together when they happen to ask at the same moment.
         let (_, everything) = page(app, 50, EVERYTHING).await;
-        let (_, everything_of_few) = page(app, 6, EVERYTHING).await;
         println!("a page of 50 tickets: {card_statements} statements as cards, {everything} with everything");
-        assert!(card_statements <= 12, "{card_statements}");
-        assert!(everything.max(everything_of_few) <= 24, "{everything} {everything_of_few}");
+        // Batches are collected for a moment: where a slow machine splits them, there are some more, never one per ticket.
+        assert_eq!(card_statements, CARD_STATEMENTS);
+        assert!(everything < 50, "{everything}");
     }
 
     async fn the_board_and_one_ticket_cost_a_handful(app) {

@@ -74,7 +74,7 @@ impl TicketEvent {
     /// The member of staff who did it.
     async fn person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
         match (self.row.actor_kind, self.row.actor_id) {
-            (ActorKind::Person, Some(id)) => Ok(loaders(context)?.load_one(PersonId(id)).await?.map(Person)),
+            (ActorKind::Person, Some(id)) => Ok(loaders(context)?.load_one(PersonId(id)).await?.map(Person::from)),
             _ => Ok(None),
         }
     }
@@ -141,6 +141,6 @@ impl TicketEvent {
 
     /// The ticket, as it is now.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.row.ticket_id).await?.map(Ticket))
+        Ok(loaders(context)?.load_one(self.row.ticket_id).await?.map(Ticket::from))
     }
 }

@@ -46,7 +46,7 @@ impl Notice {
     /// The member of staff it goes to; null where it goes to a contact.
     async fn person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
         let Some(id) = self.0.person_id else { return Ok(None) };
-        Ok(loaders(context)?.load_one(id).await?.map(Person))
+        Ok(loaders(context)?.load_one(id).await?.map(Person::from))
     }
 
     /// The address it goes to, as it was when the notice was written.
@@ -81,6 +81,6 @@ impl Notice {
 
     /// The ticket.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.0.ticket_id).await?.map(Ticket))
+        Ok(loaders(context)?.load_one(self.0.ticket_id).await?.map(Ticket::from))
     }
 }

@@ -1,19 +1,18 @@
 //! A ticket. A contact sees what a client knows: no internal facts, no clocks, no ledger.
 
-use std::sync::Arc;
-
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    clarification,
-    id::{CompanyId, ContactId},
+    clarification, company, contact,
+    id::ContactId,
+    person,
     vocab::{
         Category, DeEscalationReason, MoveKind, Platform, Priority, Severity, Stage, Team, TicketField, TicketSource,
     },
 };
 
 use crate::{
-    domain::{self, moves, process},
+    domain::{self, moves, process, visit::Visit},
     graphql::{
         context::{actor, is_internal, loaders, service},
         error::ApiError,
@@ -26,15 +25,41 @@ use crate::{
             sla::{Sla, SlaAlert, StageVisit},
         },
     },
+    store::tickets::TicketView,
 };
 
 /// A ticket of the Level 2 Support process.
-#[derive(Clone)]
-pub struct Ticket(pub Arc<domain::ticket::Ticket>);
+pub struct Ticket(domain::ticket::Ticket, AtHand);
+
+/// What came with the ticket, so that it need not be read again.
+#[derive(Default)]
+struct AtHand {
+    company: Option<company::Model>,
+    contact: Option<contact::Model>,
+    assignee: Option<person::Model>,
+    /// `Some(None)` is a ticket that has no open visit.
+    visit: Option<Option<Visit>>,
+}
 
 impl From<domain::ticket::Ticket> for Ticket {
     fn from(ticket: domain::ticket::Ticket) -> Self {
-        Self(Arc::new(ticket))
+        Self(ticket, AtHand::default())
+    }
+}
+
+impl From<TicketView> for Ticket {
+    fn from(view: TicketView) -> Self {
+        let TicketView { ticket, company, contact, assignee } = view;
+        Self(ticket, AtHand { company: Some(company), contact: Some(contact), assignee, visit: None })
+    }
+}
+
+impl Ticket {
+    /// The ticket with its open visit at hand.
+    pub fn with_visit(view: TicketView, visit: Option<Visit>) -> Self {
+        let mut ticket = Self::from(view);
+        ticket.1.visit = Some(visit);
+        ticket
     }
 }
 
@@ -136,19 +161,27 @@ impl Ticket {
 
     /// The client.
     async fn company(&self, context: &Context<'_>) -> Result<Option<Company>, ApiError> {
-        let id: CompanyId = self.0.company.id;
-        Ok(loaders(context)?.load_one(id).await?.map(Company))
+        match &self.1.company {
+            Some(company) => Ok(Some(Company(company.clone()))),
+            None => Ok(loaders(context)?.load_one(self.0.company.id).await?.map(Company)),
+        }
     }
 
     /// The client's person who hears about it.
     async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
-        Ok(loaders(context)?.load_one(self.0.contact.id).await?.map(Contact))
+        match &self.1.contact {
+            Some(contact) => Ok(Some(Contact(contact.clone()))),
+            None => Ok(loaders(context)?.load_one(self.0.contact.id).await?.map(Contact)),
+        }
     }
 
     /// Who works on it.
     async fn assignee(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
-        let Some(person) = &self.0.assignee else { return Ok(None) };
-        Ok(loaders(context)?.load_one(person.id).await?.map(Person))
+        match (&self.0.assignee, &self.1.assignee) {
+            (None, _) => Ok(None),
+            (Some(_), Some(person)) => Ok(Some(person.clone().into())),
+            (Some(person), None) => Ok(loaders(context)?.load_one(person.id).await?.map(Person::from)),
+        }
     }
 
     /// Where it stands.
@@ -351,8 +384,11 @@ impl Ticket {
         if !is_internal(context)? {
             return Ok(None);
         }
-        let visit = loaders(context)?.load_one(OpenVisitOf(self.0.id)).await?;
         let now = service(context)?.clock().now();
+        if let Some(visit) = &self.1.visit {
+            return Ok(visit.as_ref().map(|visit| Sla::read(visit, now)));
+        }
+        let visit = loaders(context)?.load_one(OpenVisitOf(self.0.id)).await?;
         Ok(visit.map(|visit| Sla::read(&visit, now)))
     }
 
