@@ -82,14 +82,14 @@ async fn the_demo_shows_every_corner_of_the_process() {
 
     let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
     let events = service.events(&ids).await.unwrap();
-    let kinds: HashSet<_> = events.iter().map(|event| event.kind).collect();
+    let kinds: HashSet<_> = events.iter().map(|event| event.row.kind).collect();
     let missing: Vec<_> = EventKind::all().filter(|kind| !kinds.contains(kind)).collect();
     assert_eq!(missing, [EventKind::ClockRecomputed], "no policy changes while tickets are open");
     assert!(
-        events.windows(2).all(|pair| pair[0].happened_at <= pair[1].happened_at),
+        events.windows(2).all(|pair| pair[0].row.happened_at <= pair[1].row.happened_at),
         "the history is in the order of time"
     );
-    let text = events.iter().map(|event| event.data.to_string()).collect::<String>();
+    let text = events.iter().map(|event| event.row.data.to_string()).collect::<String>();
     assert!(MoveKind::all().all(|kind| text.contains(&format!("\"{}\"", kind.word()))));
 
     let alerts = service.alerts(&Actor::System, &AlertFilter::default(), page()).await.unwrap().rows;

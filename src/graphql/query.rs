@@ -265,7 +265,7 @@ impl Query {
         let has_previous = page.after.is_some();
         let found = service(context)?.notices(actor(context)?, &filter, page).await?;
         Ok(listing(found, BY_TIME, Counted::Notices(filter), has_previous, |row| {
-            (Position { key: SortKey::Instant(row.created_at), id: row.id.0 }, Notice(row))
+            (Position { key: SortKey::Instant(row.row.created_at), id: row.row.id.0 }, Notice::from(row))
         }))
     }
 
@@ -301,7 +301,7 @@ async fn internal_node(context: &Context<'_>, prefix: &str, id: &ID) -> Result<O
         PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(row.into())),
         SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(SlaAlert(row))),
         NoticeId::PREFIX => match id.parse() {
-            Ok(id) => service.notice(actor, id).await?.map(|row| Node::Notice(Notice(row))),
+            Ok(id) => service.notice(actor, id).await?.map(|row| Node::Notice(row.into())),
             Err(_) => None,
         },
         CalendarId::PREFIX => match id.parse() {

@@ -1,12 +1,12 @@
 //! Reading. Every function takes the actor and answers only what the actor may see.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use entity::{
     calendar, clarification, company, contact,
     id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
     notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
-    vocab::{Category, NoticeState, Stage},
+    vocab::{ActorKind, Category, NoticeState, Stage},
 };
 use sea_orm::Order;
 
@@ -57,6 +57,14 @@ pub struct PlacedTicket {
     /// The visit that it has not left, where clocks were asked for.
     pub visit: Option<Visit>,
     pub position: Position,
+}
+
+/// A row with whoever it names, so that front ends need not ask for them again.
+#[derive(Clone, Debug)]
+pub struct WithNames<Row> {
+    pub row: Row,
+    pub person: Option<person::Model>,
+    pub contact: Option<contact::Model>,
 }
 
 /// Rows that can be counted.
@@ -172,13 +180,20 @@ impl Service {
     }
 
     /// The history of some tickets that the actor can see, oldest first.
-    pub async fn events(&self, tickets: &[TicketId]) -> Result<Vec<ticket_event::Model>> {
-        Ok(store::events::of_many(&self.db, tickets).await?)
+    pub async fn events(&self, tickets: &[TicketId]) -> Result<Vec<WithNames<ticket_event::Model>>> {
+        let rows = store::events::of_many(&self.db, tickets).await?;
+        self.with_names(rows, doer).await
+    }
+
+    /// An event that was heard, with whoever did it.
+    pub async fn named_event(&self, row: ticket_event::Model) -> Result<Option<WithNames<ticket_event::Model>>> {
+        Ok(self.with_names(vec![row], doer).await?.pop())
     }
 
     /// The questions to the client of some tickets that the actor can see, oldest first.
-    pub async fn clarifications(&self, tickets: &[TicketId]) -> Result<Vec<clarification::Model>> {
-        Ok(store::clarifications::of_many(&self.db, tickets).await?)
+    pub async fn clarifications(&self, tickets: &[TicketId]) -> Result<Vec<WithNames<clarification::Model>>> {
+        let rows = store::clarifications::of_many(&self.db, tickets).await?;
+        self.with_names(rows, |row| (row.asked_by, Some(row.contact_id))).await
     }
 
     /// The alerts of some tickets, oldest first. Only staff see alerts.
@@ -188,9 +203,10 @@ impl Service {
     }
 
     /// The notices of some tickets, oldest first. Only staff see the ledger.
-    pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<notice::Model>> {
+    pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<WithNames<notice::Model>>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::of_many(&self.db, tickets).await?)
+        let rows = store::notices::of_many(&self.db, tickets).await?;
+        self.with_names(rows, addressee).await
     }
 
     /// Some alerts.
@@ -215,9 +231,10 @@ impl Service {
     }
 
     /// A notice.
-    pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<notice::Model>> {
+    pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<WithNames<notice::Model>>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::find(&self.db, id).await?)
+        let rows = store::notices::find(&self.db, id).await?.into_iter().collect();
+        Ok(self.with_names(rows, addressee).await?.pop())
     }
 
     /// A page of the ledger, the latest first.
@@ -226,9 +243,10 @@ impl Service {
         actor: &Actor,
         filter: &NoticeFilter,
         page: PageRequest,
-    ) -> Result<Page<notice::Model>> {
+    ) -> Result<Page<WithNames<notice::Model>>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::page(&self.db, filter, page.after, page.first).await?)
+        let Page { rows, has_next } = store::notices::page(&self.db, filter, page.after, page.first).await?;
+        Ok(Page { rows: self.with_names(rows, addressee).await?, has_next })
     }
 
     /// Some companies; a contact sees their own.
@@ -320,6 +338,44 @@ impl Service {
     pub async fn outbox(&self, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
         Ok(store::notices::list(&self.db, state, limit).await?)
     }
+}
+
+impl Service {
+    /// The rows with the person and the contact that each names.
+    async fn with_names<Row>(
+        &self,
+        rows: Vec<Row>,
+        names: impl Fn(&Row) -> (Option<PersonId>, Option<ContactId>),
+    ) -> Result<Vec<WithNames<Row>>> {
+        let (people, contacts): (Vec<_>, Vec<_>) = rows.iter().map(&names).unzip();
+        let people = store::directory::person_rows(&self.db, &distinct(people)).await?;
+        let contacts = store::directory::contacts_by_id(&self.db, None, &distinct(contacts)).await?;
+        let named = rows.into_iter().map(|row| {
+            let (person, contact) = names(&row);
+            WithNames {
+                person: person.and_then(|id| people.get(&id).cloned()),
+                contact: contact.and_then(|id| contacts.get(&id).cloned()),
+                row,
+            }
+        });
+        Ok(named.collect())
+    }
+}
+
+const fn addressee(row: &notice::Model) -> (Option<PersonId>, Option<ContactId>) {
+    (row.person_id, row.contact_id)
+}
+
+fn doer(row: &ticket_event::Model) -> (Option<PersonId>, Option<ContactId>) {
+    match row.actor_kind {
+        ActorKind::Person => (row.actor_id.map(PersonId), None),
+        ActorKind::Contact => (None, row.actor_id.map(ContactId)),
+        ActorKind::System => (None, None),
+    }
+}
+
+fn distinct<Id: Ord>(ids: Vec<Option<Id>>) -> Vec<Id> {
+    ids.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A company that does not exist for the actor.

@@ -1,11 +1,9 @@
 //! A ticket. A contact sees what a client knows: no internal facts, no clocks, no ledger.
 
-use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    clarification, company, contact,
-    id::ContactId,
-    person,
+    clarification, company, contact, person,
     vocab::{
         Category, DeEscalationReason, MoveKind, Platform, Priority, Severity, Stage, Team, TicketField, TicketSource,
     },
@@ -25,6 +23,7 @@ use crate::{
             sla::{Sla, SlaAlert, StageVisit},
         },
     },
+    service::queries::WithNames,
     store::tickets::TicketView,
 };
 
@@ -97,7 +96,6 @@ pub struct AvailableMove {
 
 /// A question to the client.
 #[derive(SimpleObject)]
-#[graphql(complex)]
 pub struct Clarification {
     /// What was asked.
     question: String,
@@ -107,26 +105,18 @@ pub struct Clarification {
     answer: Option<String>,
     /// When it was answered.
     answered_at: Option<DateTime<Utc>>,
-    #[graphql(skip)]
-    contact_id: ContactId,
-}
-
-#[ComplexObject]
-impl Clarification {
     /// Who was asked.
-    async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
-        Ok(loaders(context)?.load_one(self.contact_id).await?.map(Contact))
-    }
+    contact: Option<Contact>,
 }
 
-impl From<clarification::Model> for Clarification {
-    fn from(row: clarification::Model) -> Self {
+impl From<WithNames<clarification::Model>> for Clarification {
+    fn from(WithNames { row, contact, .. }: WithNames<clarification::Model>) -> Self {
         Self {
             question: row.question,
             asked_at: row.asked_at,
             answer: row.answer,
             answered_at: row.answered_at,
-            contact_id: row.contact_id,
+            contact: contact.map(Contact),
         }
     }
 }
@@ -406,7 +396,7 @@ impl Ticket {
     async fn history(&self, context: &Context<'_>) -> Result<Vec<TicketEvent>, ApiError> {
         let is_internal = is_internal(context)?;
         let rows = loaders(context)?.load_one(EventsOf(self.0.id)).await?.unwrap_or_default();
-        rows.into_iter().filter_map(|row| TicketEvent::visible(row, is_internal).transpose()).collect()
+        rows.into_iter().filter_map(|event| TicketEvent::visible(event, is_internal).transpose()).collect()
     }
 
     /// The questions to the client, oldest first.
@@ -430,6 +420,6 @@ impl Ticket {
             return Ok(Vec::new());
         }
         let rows = loaders(context)?.load_one(NoticesOf(self.0.id)).await?.unwrap_or_default();
-        Ok(rows.into_iter().map(Notice).collect())
+        Ok(rows.into_iter().map(Notice::from).collect())
     }
 }
