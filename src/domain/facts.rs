@@ -416,3 +416,6 @@ pub fn clean_text(text: &str, limit: usize, lines: bool) -> Result<String, (Code
         Ok(text.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -479,3 +479,6 @@ fn announce(stage_before: Option<Stage>, after: &mut Ticket) -> Vec<NoticeFacts>
     }
     notices
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,6 @@ impl Visit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
