@@ -215,11 +215,13 @@ impl Facts {
             pull_request_merged_at: None,
             resolution_notes: None,
         };
-        blank.with(patch, now)
+        let (facts, problems) = blank.with(patch, now);
+        if problems.is_empty() { Ok(facts) } else { Err(problems) }
     }
 
-    /// The facts after the patch, or every problem with it.
-    pub fn with(&self, patch: &FactsPatch, now: DateTime<Utc>) -> Result<Self, Vec<Problem>> {
+    /// The facts after the patch, and every problem with it. With a problem they are not to be kept; they say what the
+    /// caller stated, so that the gate does not call it missing.
+    pub fn with(&self, patch: &FactsPatch, now: DateTime<Utc>) -> (Self, Vec<Problem>) {
         let mut check = Check { problems: Vec::new() };
         let subtype = check.kept(TicketField::Subtype, &patch.subtype, &self.subtype);
         let after = Self {
@@ -255,7 +257,7 @@ impl Facts {
         };
         check.subtype_fits(&after, &patch.subtype);
         check.merged_before(now, &patch.pull_request_merged_at);
-        if check.problems.is_empty() { Ok(after) } else { Err(check.problems) }
+        (after, check.problems)
     }
 
     /// A fact as people read it; `None` where it is not known, or is not one of the ticket's own.

@@ -124,10 +124,9 @@ pub fn decide(
 
     let mut after = ticket.clone();
     forget_outcome(spec.kind, to, &mut after);
-    match after.facts.with(&wanted.facts, surroundings.now) {
-        Ok(facts) => after.facts = facts,
-        Err(found) => problems.extend(found),
-    }
+    let (facts, found) = after.facts.with(&wanted.facts, surroundings.now);
+    after.facts = facts;
+    problems.extend(found);
     if spec.kind == MoveKind::DeEscalate {
         after.de_escalation_reasons.clone_from(&wanted.de_escalation_reasons);
         after.de_escalation_count += 1;
@@ -168,11 +167,9 @@ pub fn change_facts(
             "from Fixing on the date is a promise; change it with setEstimatedDeliveryDate, which asks for a reason",
         ));
     }
-    let mut after = ticket.clone();
-    match ticket.facts.with(patch, surroundings.now) {
-        Ok(facts) => after.facts = facts,
-        Err(found) => problems.extend(found),
-    }
+    let (facts, found) = ticket.facts.with(patch, surroundings.now);
+    problems.extend(found);
+    let mut after = Ticket { facts, ..ticket.clone() };
     let kept = process::stage(ticket.stage).required.iter().copied();
     let lost = kept.filter(|field| ticket.knows(*field) && !after.knows(*field));
     problems.extend(lost.map(|field| Problem::missing(field, ticket.stage)));

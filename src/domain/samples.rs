@@ -180,7 +180,7 @@ pub fn bare_ticket(stage: Stage) -> Ticket {
 pub fn full_ticket(stage: Stage) -> Ticket {
     let mut ticket = bare_ticket(stage);
     ticket.company.tier = Some(CompanyTier::TierTwo);
-    ticket.facts = ticket.facts.with(&everything(), at("02 10:00")).unwrap();
+    ticket.facts = patched(&ticket.facts, &everything());
     ticket.promised_delivery_date =
         (!matches!(stage, Stage::Validating | Stage::Replicating | Stage::Estimating)).then(|| day(PROMISED_DAY));
     ticket
@@ -222,6 +222,13 @@ pub fn promising(date: NaiveDate) -> FactsPatch {
     FactsPatch { estimated_delivery_date: Patch::Set(date), ..FactsPatch::default() }
 }
 
+/// The facts after a patch with which nothing is wrong.
+pub fn patched(facts: &Facts, patch: &FactsPatch) -> Facts {
+    let (facts, problems) = facts.with(patch, office().now);
+    assert_eq!(problems, []);
+    facts
+}
+
 /// A patch that states every fact.
 pub fn everything() -> FactsPatch {
     let own = |field: &TicketField| bare_ticket(Stage::Validating).facts.value(*field).is_none() && is_fact(*field);
@@ -244,7 +251,7 @@ pub fn forget(ticket: &mut Ticket, field: TicketField) {
     match field {
         TicketField::CompanyTier => ticket.company.tier = None,
         TicketField::DeEscalationReasons => ticket.de_escalation_reasons.clear(),
-        field => ticket.facts = ticket.facts.with(&clearing(&[field]), at("02 10:00")).unwrap(),
+        field => ticket.facts = patched(&ticket.facts, &clearing(&[field])),
     }
 }
 

@@ -3,14 +3,12 @@
 use entity::vocab::{Category, Stage, TicketField};
 
 use super::*;
-use crate::domain::samples::{at, bare_ticket, clearing, full_ticket, is_fact, stating, subtype};
+use crate::domain::samples::{at, bare_ticket, clearing, full_ticket, is_fact, patched, stating, subtype};
 
 /// The codes of the problems that a patch of a full ticket has.
 fn wrong(patch: &FactsPatch) -> Vec<(Code, String)> {
-    match full_ticket(Stage::Validating).facts.with(patch, at("02 10:00")) {
-        Ok(_) => Vec::new(),
-        Err(problems) => problems.into_iter().map(|problem| (problem.code, problem.field.unwrap())).collect(),
-    }
+    let (_, problems) = full_ticket(Stage::Validating).facts.with(patch, at("02 10:00"));
+    problems.into_iter().map(|problem| (problem.code, problem.field.unwrap())).collect()
 }
 
 /// A patch that sets every text to this one.
@@ -39,7 +37,7 @@ fn is_one_line(field: TicketField) -> bool {
 #[test]
 fn texts_are_kept_without_the_blanks_around_them() {
     let patch = FactsPatch { workaround: Patch::Set(" \n use\n\tthe phone \n".to_owned()), ..FactsPatch::default() };
-    let facts = bare_ticket(Stage::Validating).facts.with(&patch, at("02 10:00")).unwrap();
+    let facts = patched(&bare_ticket(Stage::Validating).facts, &patch);
     assert_eq!(facts.workaround.as_deref(), Some("use\n\tthe phone"));
 }
 
@@ -149,7 +147,7 @@ fn an_archived_subtype_is_not_chosen_anew_but_stays_where_it_was() {
 
     let mut facts = full_ticket(Stage::Validating).facts;
     facts.subtype = archived;
-    assert!(facts.with(&stating(&[TicketField::Browser]), at("02 10:00")).is_ok());
+    assert_eq!(facts.with(&stating(&[TicketField::Browser]), at("02 10:00")).1, []);
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use entity::vocab::{DeEscalationReason, Stage, TicketField};
 
 use crate::domain::{
-    facts::FactsPatch,
+    facts::{FactsPatch, Patch},
     moves::{Move, available_moves},
     refusal::{Code, input_path},
-    samples::{at, bare_ticket, clearing, forget, full_ticket, is_fact, office, owner_of, problems, stating, to},
+    samples::{
+        at, bare_ticket, clearing, day, forget, full_ticket, is_fact, office, owner_of, problems, promising, stating,
+        to,
+    },
 };
 
 use TicketField::{
@@ -115,6 +118,16 @@ fn a_fact_cleared_with_the_move_is_missing_at_its_gate() {
 }
 
 #[test]
+fn a_stated_fact_is_not_called_missing_because_another_one_is_wrong() {
+    let mut ticket = bare_ticket(Stage::Validating);
+    ticket.company = full_ticket(Stage::Validating).company;
+    let own: Vec<_> = REPLICATING.iter().copied().filter(|field| *field != CompanyTier).collect();
+    let facts = FactsPatch { target_url: Patch::Set("ftp://acme.example".to_owned()), ..stating(&own) };
+    let refused = office().decide(&ticket, &owner_of(Stage::Validating), &Move { facts, ..to(Stage::Replicating) });
+    assert_eq!(problems(refused), [(Code::Invalid, "facts.targetUrl".to_owned())]);
+}
+
+#[test]
 fn no_is_an_answer_and_not_asked_is_not() {
     for (from, target, question) in [
         (Stage::Validating, Stage::Replicating, OpsCanReproduce),
@@ -204,4 +217,23 @@ fn reopening_into_a_stage_passes_its_gate() {
     }
     let ticket = bare_ticket(Stage::ClosedUnresolved);
     assert!(office().decide(&ticket, &owner_of(Stage::Validating), &to(Stage::Validating)).is_ok());
+}
+
+#[test]
+fn every_problem_of_a_move_is_named_at_once() {
+    let wanted = Move {
+        facts: FactsPatch { pull_request: Patch::Set("no address".to_owned()), ..promising(day(1)) },
+        reason: Some(" ".to_owned()),
+        ..to(Stage::Fixing)
+    };
+    let refused = office().decide(&bare_ticket(Stage::Verifying), &crate::domain::samples::administrator(), &wanted);
+    assert_eq!(
+        problems(refused),
+        [
+            (Code::ReasonRequired, "reason".to_owned()),
+            (Code::Invalid, "facts.pullRequest".to_owned()),
+            (Code::MissingFields, "facts.priority".to_owned()),
+            (Code::DateInPast, "facts.estimatedDeliveryDate".to_owned()),
+        ]
+    );
 }
