@@ -344,8 +344,12 @@ impl Check {
     }
 
     fn url(&mut self, field: TicketField, patch: &Patch<String>, current: &Option<String>) -> Option<String> {
+        let known = self.problems.len();
         let value = self.stated(field, patch, current, URL_LIMIT, false);
-        if let (Patch::Set(_), Some(text)) = (patch, &value) {
+        // What is no clean text is one problem, not two.
+        if self.problems.len() == known
+            && let (Patch::Set(_), Some(text)) = (patch, &value)
+        {
             let address = url::Url::parse(text).ok();
             if !address.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
                 let advice = "must be a complete http:// or https:// address";

@@ -35,6 +35,15 @@ fn is_one_line(field: TicketField) -> bool {
 }
 
 #[test]
+fn no_text_may_be_blank() {
+    for blank in ["", "   ", "\n\t\r\n", "\u{a0}\u{3000}"] {
+        for (field, patch) in texts(blank) {
+            assert_eq!(wrong(&patch), [(Code::Blank, input_path(field).to_owned())], "{blank:?}");
+        }
+    }
+}
+
+#[test]
 fn texts_are_kept_without_the_blanks_around_them() {
     let patch = FactsPatch { workaround: Patch::Set(" \n use\n\tthe phone \n".to_owned()), ..FactsPatch::default() };
     let facts = patched(&bare_ticket(Stage::Validating).facts, &patch);
