@@ -350,8 +350,10 @@ impl Check {
         if self.problems.len() == known
             && let (Patch::Set(_), Some(text)) = (patch, &value)
         {
-            let address = url::Url::parse(text).ok();
-            if !address.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            // The parser alone would complete `https:acme.example`.
+            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            let is_web = ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+            if !is_web || !url::Url::parse(text).is_ok_and(|url| url.has_host()) {
                 let advice = "must be a complete http:// or https:// address";
                 self.problem(Code::Invalid, field, format!("{field} {advice}"));
             }

@@ -119,6 +119,8 @@ fn an_address_is_a_complete_http_or_https_one() {
         "http://",
         "https://:80",
         "https:",
+        "https:acme.example",
+        "https:/acme.example",
         "see https://acme.example",
     ] {
         let set = || Patch::Set(address.to_owned());
