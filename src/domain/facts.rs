@@ -224,7 +224,7 @@ impl Facts {
     pub fn with(&self, patch: &FactsPatch, now: DateTime<Utc>) -> (Self, Vec<Problem>) {
         let mut check = Check { problems: Vec::new() };
         let subtype = check.kept(TicketField::Subtype, &patch.subtype, &self.subtype);
-        let after = Self {
+        let mut after = Self {
             subject: check.line_kept(TicketField::Subject, &patch.subject, &self.subject, SUBJECT_LIMIT),
             description: check.text_kept(TicketField::Description, &patch.description, &self.description),
             category: check.kept(TicketField::Category, &patch.category, &self.category),
@@ -255,6 +255,11 @@ impl Facts {
             pull_request_merged_at: patch.pull_request_merged_at.over(self.pull_request_merged_at.as_ref()),
             resolution_notes: check.text(TicketField::ResolutionNotes, &patch.resolution_notes, &self.resolution_notes),
         };
+        // A merge belongs to the pull request that was merged; another one is not merged yet.
+        let is_another = self.pull_request.is_some() && self.pull_request != after.pull_request;
+        if is_another && !patch.pull_request_merged_at.is_stated() {
+            after.pull_request_merged_at = None;
+        }
         check.subtype_fits(&after, &patch.subtype);
         check.merged_before(now, &patch.pull_request_merged_at);
         (after, check.problems)

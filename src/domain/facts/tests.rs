@@ -3,7 +3,7 @@
 use entity::vocab::{Category, Stage, TicketField};
 
 use super::*;
-use crate::domain::samples::{at, bare_ticket, clearing, full_ticket, is_fact, patched, stating, subtype};
+use crate::domain::samples::{at, bare_ticket, clearing, everything, full_ticket, is_fact, patched, stating, subtype};
 
 /// The codes of the problems that a patch of a full ticket has.
 fn wrong(patch: &FactsPatch) -> Vec<(Code, String)> {
@@ -170,12 +170,39 @@ fn a_merge_lies_in_the_past_give_or_take_the_clocks() {
 }
 
 #[test]
+fn a_merge_belongs_to_its_pull_request() {
+    let merged = full_ticket(Stage::Verifying).facts;
+    let with = |patch: &FactsPatch| patched(&merged, patch).pull_request_merged_at;
+    let another = Patch::Set("https://git.example/pulls/2".to_owned());
+    assert_eq!(with(&FactsPatch { pull_request: another.clone(), ..FactsPatch::default() }), None);
+    assert_eq!(with(&clearing(&[TicketField::PullRequest])), None);
+    assert_eq!(with(&stating(&[TicketField::PullRequest])), merged.pull_request_merged_at, "it is the same one");
+    let merged_at = Patch::Set(at("02 09:45"));
+    let both = FactsPatch { pull_request: another, pull_request_merged_at: merged_at, ..FactsPatch::default() };
+    assert_eq!(with(&both), Some(at("02 09:45")));
+}
+
+#[test]
 fn a_patch_says_what_it_states_and_nothing_else() {
     for field in TicketField::all().filter(|field| is_fact(*field)) {
         assert_eq!(stating(&[field]).stated_fields(), [field]);
         assert_eq!(clearing(&[field]).stated_fields(), [field]);
     }
     assert_eq!(FactsPatch::default().stated_fields(), []);
+}
+
+#[test]
+fn every_fact_reads_as_it_was_stated_and_as_nothing_when_cleared() {
+    let facts = full_ticket(Stage::Validating).facts;
+    let known: Vec<_> = TicketField::all().filter(|field| facts.value(*field).is_some()).collect();
+    assert_eq!(known, TicketField::all().filter(|field| is_fact(*field)).collect::<Vec<_>>());
+    for field in everything().stated_fields() {
+        let cleared = patched(&facts, &clearing(&[field]));
+        assert_eq!(cleared.value(field), None);
+        let changed: Vec<_> = Facts::changes(Some(&facts), &cleared).into_iter().map(|change| change.field).collect();
+        let merge = (field == TicketField::PullRequest).then_some(TicketField::MergedPullRequest);
+        assert_eq!(changed, [field].into_iter().chain(merge).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -186,6 +186,17 @@ fn a_merged_pull_request_is_an_address_and_a_time() {
 }
 
 #[test]
+fn another_pull_request_is_not_merged_because_the_one_before_was() {
+    let facts =
+        FactsPatch { pull_request: Patch::Set("https://git.example/pulls/2".to_owned()), ..FactsPatch::default() };
+    let reworked = office()
+        .decide(&full_ticket(Stage::Fixing), &owner_of(Stage::Fixing), &Move { facts, ..to(Stage::Verifying) })
+        .unwrap();
+    let refused = office().decide(&reworked.ticket, &owner_of(Stage::Verifying), &to(Stage::ClosedResolved));
+    assert_eq!(problems(refused), missing(&[MergedPullRequest]));
+}
+
+#[test]
 fn the_reasons_of_one_de_escalation_do_not_count_for_the_next() {
     let mut ticket = full_ticket(Stage::Replicating);
     ticket.de_escalation_reasons = vec![DeEscalationReason::CannotReplicate];
