@@ -119,7 +119,7 @@ pub fn decide(
         return Err(problem.into());
     }
     let mut problems = may_state(actor, &wanted.facts);
-    let reason = reason(spec, wanted, &mut problems);
+    let reason = reason(ticket, spec, wanted, &mut problems);
     let pipeline = pipeline(wanted, surroundings, &mut problems);
 
     let mut after = ticket.clone();
@@ -131,7 +131,10 @@ pub fn decide(
         after.de_escalation_reasons.clone_from(&wanted.de_escalation_reasons);
         after.de_escalation_count += 1;
     }
-    let required = process::stage(to).required_for(spec.kind);
+    let gate = process::stage(to);
+    // A date that the client was told can be changed, not taken back.
+    let told = after.promised_delivery_date.map(|_| TicketField::EstimatedDeliveryDate);
+    let required = gate.required_for(spec.kind).chain(told.filter(|date| !gate.required.contains(date)));
     problems.extend(required.filter(|field| !after.knows(*field)).map(|field| Problem::missing(field, to)));
     after.stage = to;
     after.transferred_to = pipeline;
@@ -334,15 +337,17 @@ fn may_state(actor: &Actor, patch: &FactsPatch) -> Vec<Problem> {
         .collect()
 }
 
-fn reason(spec: &MoveSpec, wanted: &Move, problems: &mut Vec<Problem>) -> Option<String> {
+fn reason(ticket: &Ticket, spec: &MoveSpec, wanted: &Move, problems: &mut Vec<Problem>) -> Option<String> {
     let needs_words = match spec.reason {
-        ReasonRule::NotNeeded => false,
+        ReasonRule::NotNeeded => changes_promise(ticket, &wanted.facts),
         ReasonRule::Words => true,
         ReasonRule::DeEscalationReasons => wanted.de_escalation_reasons.contains(&DeEscalationReason::Other),
     };
     let Some(words) = wanted.reason.as_deref().filter(|words| needs_words || !words.trim().is_empty()) else {
         if needs_words {
-            let message = format!("{} needs a reason in words", spec.kind);
+            let what =
+                if spec.reason == ReasonRule::NotNeeded { "a new date for the client" } else { spec.kind.label() };
+            let message = format!("{what} needs a reason in words");
             problems.push(Problem::at(Code::ReasonRequired, "reason", message));
         }
         return None;
@@ -368,6 +373,12 @@ fn pipeline(wanted: &Move, surroundings: &Surroundings<'_>, problems: &mut Vec<P
 /// From Fixing on, while the ticket is open, its Estimated Delivery Date is a promise.
 const fn is_promised(stage: Stage) -> bool {
     matches!(stage, Stage::Fixing | Stage::Verifying)
+}
+
+/// A move is no way around the reason that a changed promise needs.
+fn changes_promise(ticket: &Ticket, patch: &FactsPatch) -> bool {
+    let date = ticket.facts.estimated_delivery_date;
+    is_promised(ticket.stage) && patch.estimated_delivery_date.over(date.as_ref()) != date
 }
 
 /// A date that the client has not heard yet must not be over.

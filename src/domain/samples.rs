@@ -251,12 +251,16 @@ pub fn forget(ticket: &mut Ticket, field: TicketField) {
     match field {
         TicketField::CompanyTier => ticket.company.tier = None,
         TicketField::DeEscalationReasons => ticket.de_escalation_reasons.clear(),
+        TicketField::EstimatedDeliveryDate => {
+            ticket.facts.estimated_delivery_date = None;
+            ticket.promised_delivery_date = None;
+        }
         field => ticket.facts = patched(&ticket.facts, &clearing(&[field])),
     }
 }
 
 /// Lets a patch state a fact, or clear it.
-fn state(patch: &mut FactsPatch, field: TicketField, known: bool) {
+pub fn state(patch: &mut FactsPatch, field: TicketField, known: bool) {
     fn say<T>(known: bool, value: T) -> Patch<T> {
         if known { Patch::Set(value) } else { Patch::Clear }
     }

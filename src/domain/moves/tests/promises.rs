@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use entity::vocab::{EventKind, Stage, Team, TicketField};
 
 use crate::domain::{
-    facts::{Patch, TEXT_LIMIT},
+    facts::{FactsPatch, Patch, TEXT_LIMIT},
     moves::{Decision, Move, change_facts, file, promise},
     notice::NoticeFacts,
     refusal::{Code, Refusal},
@@ -73,16 +73,6 @@ fn a_date_that_the_client_knows_is_not_told_again() {
 }
 
 #[test]
-fn a_date_that_changed_while_it_was_no_promise_is_told_as_a_change_on_the_way_back_to_fixing() {
-    let reopened = Ticket { promised_delivery_date: Some(day(PROMISED_DAY)), ..full_ticket(Stage::Estimating) };
-    let replanned = set(&reopened, day(20), "starts anew", "02 10:00").unwrap();
-    assert_eq!(replanned.client_notices, []);
-    let fixing = office().decide(&replanned.ticket, &member(Team::ProjectManager), &to(Stage::Fixing)).unwrap();
-    let [old, new] = [PROMISED_DAY, 20].map(day);
-    assert_eq!(fixing.client_notices, [NoticeFacts::DeliveryDateChanged { old, new }]);
-}
-
-#[test]
 fn rejecting_a_fix_with_a_new_date_tells_the_client() {
     let wanted = Move { facts: promising(day(20)), ..to(Stage::Fixing) };
     let rejected = office().decide(&full_ticket(Stage::Verifying), &manager(Team::Qa), &wanted).unwrap();
@@ -140,6 +130,33 @@ fn a_promise_is_not_changed_in_passing() {
     let changed =
         change_facts(&full_ticket(Stage::Estimating), &administrator(), &promising(day(20)), &office.surroundings());
     assert_eq!(changed.unwrap().client_notices, []);
+}
+
+#[test]
+fn a_move_that_changes_a_promise_explains_it() {
+    let verify = |reason: Option<&str>, facts: FactsPatch| {
+        let wanted = Move { reason: reason.map(str::to_owned), facts, ..to(Stage::Verifying) };
+        office().decide(&full_ticket(Stage::Fixing), &administrator(), &wanted)
+    };
+    assert_eq!(problems(verify(None, promising(day(20)))), [(Code::ReasonRequired, "reason".to_owned())]);
+    let [old, new] = [PROMISED_DAY, 20].map(day);
+    let moved = verify(Some("QA is away"), promising(day(20))).unwrap();
+    assert_eq!(moved.client_notices, [NoticeFacts::DeliveryDateChanged { old, new }]);
+    assert!(verify(None, promising(day(PROMISED_DAY))).is_ok(), "the same date is no change");
+}
+
+#[test]
+fn a_promise_is_not_taken_back_by_a_move() {
+    for (from, target) in [
+        (Stage::Fixing, Stage::Verifying),
+        (Stage::Verifying, Stage::Fixing),
+        (Stage::Verifying, Stage::ClosedUnresolved),
+        (Stage::ClosedResolved, Stage::Verifying),
+    ] {
+        let facts = clearing(&[TicketField::EstimatedDeliveryDate]);
+        let refused = office().decide(&full_ticket(from), &administrator(), &Move { facts, ..to(target) });
+        assert_eq!(problems(refused), [(Code::MissingFields, "facts.estimatedDeliveryDate".to_owned())]);
+    }
 }
 
 #[test]
