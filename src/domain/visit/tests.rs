@@ -165,6 +165,18 @@ fn a_breach_stays_whatever_happens_later() {
 }
 
 #[test]
+fn a_breach_that_nobody_has_noticed_yet_outlives_a_longer_budget() {
+    let mut visit = validating("02 10:00");
+    visit.follow(&policy(Stage::Validating, Some("P3D")), at("03 10:01"));
+    assert_eq!(visit.breached_at, Some(at("03 10:00")));
+    assert_eq!(visit.reading(at("03 10:01")).status, SlaStatus::Breached);
+
+    let mut moved = fixing("02 10:00", 3);
+    moved.set_deadline(day(9), at("04 10:00"));
+    assert_eq!((moved.breached_at, moved.due_at), (Some(at("03 17:00")), Some(at("09 17:00"))));
+}
+
+#[test]
 fn a_deadline_moves_with_the_promised_date() {
     let mut visit = fixing("02 10:00", 5);
     visit.set_deadline(day(9), at("03 10:00"));
