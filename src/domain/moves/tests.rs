@@ -3,5 +3,6 @@
 mod changes;
 mod endings;
 mod gates;
+mod model;
 mod promises;
 mod rights;
