@@ -5,6 +5,9 @@
 
 mod architecture;
 mod delivery;
+mod outbox;
 mod schema;
+mod sla;
+mod sla_clock;
 mod support;
 mod walk;

@@ -1,6 +1,7 @@
 //! The real application on a fresh database, with a clock that the test moves.
 
 pub mod database;
+pub mod sla;
 pub mod smtp;
 
 use std::sync::{
@@ -19,7 +20,7 @@ use secondline::{
     clock::Clock,
     delivery::mail::{Mailbox, Mailer, SmtpSettings},
     domain::{actor::Actor, process::OTHER_PIPELINES},
-    http::HttpState,
+    http::ApiState,
     notice::Site,
     service::{
         Service,
@@ -30,7 +31,6 @@ use secondline::{
     store::{connection, directory::PersonWithTeams},
 };
 use serde_json::{Value, json};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 pub use self::database::{Engine, TestDatabase};
@@ -119,14 +119,14 @@ impl TestApp {
         let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
         let service = Service::new(db.clone(), clock.clone(), pipelines);
         let cast = Cast::invite(&service).await;
-        let router = secondline::http::router(HttpState {
-            schema: secondline::graphql::schema(service.clone()),
-            service: service.clone(),
-            requests: TaskTracker::new(),
-            sockets: TaskTracker::new(),
-            end_sockets: CancellationToken::new(),
-        });
+        let router = secondline::http::router(ApiState::new(service.clone()));
         Some(Self { service, clock, cast, router, db, database, statements })
+    }
+
+    /// Another server on the same database, with connections of its own and the same clock.
+    pub async fn replica(&self) -> Service {
+        let db = connection::open(&self.database.url, 8).await.unwrap();
+        Service::new(db, self.clock.clone(), self.service.pipelines().to_vec())
     }
 
     /// Moves the clock.
