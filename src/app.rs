@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     config::{Checked, Config, hide_passwords},
-    http::{self, ApiState},
+    http::{self, HttpState},
     jobs::{self, Schedules, Tools},
     notice::Site,
     service::{Service, deliver::MailRoute},
@@ -54,7 +54,7 @@ pub struct RunningApp {
     server: JoinHandle<std::io::Result<()>>,
     jobs: Option<jobs::Jobs>,
     follower: TaskTracker,
-    api: ApiState,
+    api: HttpState,
     stop_accepting: CancellationToken,
     stop_follower: CancellationToken,
 }
@@ -91,7 +91,7 @@ impl RunningApp {
         let addr = listener.local_addr().context("the listening address cannot be read")?;
         let [stop_accepting, stop_follower] = std::array::from_fn(|_| CancellationToken::new());
         let follower = TaskTracker::new();
-        let api = ApiState::new(service.clone());
+        let api = HttpState::new(service.clone());
         let router = http::router(api.clone());
         follower.spawn({
             let (service, stop) = (service.clone(), stop_follower.clone());

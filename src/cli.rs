@@ -199,7 +199,7 @@ pub struct TokenArgs {
     #[command(flatten)]
     pub owner: OwnerArgs,
     /// Where several companies have a contact with this address: which one
-    #[arg(long, value_name = "ID", requires = "contact", value_parser = id::<CompanyId>)]
+    #[arg(long, value_name = "ID", conflicts_with = "person", value_parser = id::<CompanyId>)]
     pub company: Option<CompanyId>,
     /// What it is for, to be recognised in lists
     #[arg(long)]

@@ -3,6 +3,8 @@
 //! `main → app → {graphql, http, jobs} → service → {store, notice, delivery} → domain → entity::{vocab, id}`; imports point
 //! one way, and `tests/it/architecture.rs` proves it. Start reading at [`domain::process`], the process as data.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod clock;
 pub mod config;

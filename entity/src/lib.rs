@@ -2,6 +2,8 @@
 //!
 //! May import: sea-orm, async-graphql's derives for enums, serde. Start reading at [`vocab`], then [`ticket`].
 
+#![forbid(unsafe_code)]
+
 pub mod id;
 pub mod vocab;
 

@@ -3,6 +3,8 @@
 //! May import: sea-orm-migration only; a migration never uses entities, which change while it must not. Every foreign key
 //! and every `WHERE` of a job has its index. Example: `Migrator::up(&db, None)` brings any older schema to this one.
 
+#![forbid(unsafe_code)]
+
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use crate::{
     graphql,
     http::{
-        ApiState,
+        HttpState,
         answer::{self, Code, ErrorAnswer, Media},
         auth,
         request_id::RequestId,
@@ -40,7 +40,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Answers one GraphQL request.
 pub(super) async fn handle(
-    State(state): State<ApiState>,
+    State(state): State<HttpState>,
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Response {
@@ -56,7 +56,7 @@ pub(super) async fn only_post() -> ErrorAnswer {
     answer::error(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "send GraphQL requests by POST")
 }
 
-async fn answer_to(state: ApiState, request: Request) -> Result<GraphqlResponse, ErrorAnswer> {
+async fn answer_to(state: HttpState, request: Request) -> Result<GraphqlResponse, ErrorAnswer> {
     let (parts, body) = request.into_parts();
     check_content_type(&parts.headers)?;
     let body = tokio::time::timeout(BODY_TIME, read(body)).await.unwrap_or_else(|_| {

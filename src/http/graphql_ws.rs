@@ -39,7 +39,7 @@ use crate::{
     domain::actor::Actor,
     graphql,
     http::{
-        ApiState,
+        HttpState,
         answer::{self, Code, ErrorAnswer},
         auth,
     },
@@ -65,14 +65,14 @@ const FORBIDDEN: &str = "Forbidden";
 const UNAVAILABLE: &str = "Try again later";
 
 /// Takes up a WebSocket.
-pub(super) async fn handle(State(state): State<ApiState>, request: Request) -> Response {
+pub(super) async fn handle(State(state): State<HttpState>, request: Request) -> Response {
     match accept(state, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
 }
 
-async fn accept(state: ApiState, request: Request) -> Result<Response, ErrorAnswer> {
+async fn accept(state: HttpState, request: Request) -> Result<Response, ErrorAnswer> {
     let (mut parts, _) = request.into_parts();
     let bad = |message: &str| answer::error(StatusCode::BAD_REQUEST, Code::BadRequest, message);
     if !offers_protocol(&parts) {
@@ -101,7 +101,7 @@ fn offers_protocol(parts: &Parts) -> bool {
 }
 
 /// Serves one connection until either side ends it.
-async fn serve(socket: WebSocket, state: ApiState, protocol: GraphQLProtocol, caller: Option<Actor>) {
+async fn serve(socket: WebSocket, state: HttpState, protocol: GraphQLProtocol, caller: Option<Actor>) {
     let (mut sink, stream) = socket.split();
     let (outgoing, mut outbox) = mpsc::channel::<Message>(BACKLOG);
     let heard = Arc::new(AtomicBool::new(true));

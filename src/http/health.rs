@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use crate::{http::ApiState, logging::chain, service::SchemaState};
+use crate::{http::HttpState, logging::chain, service::SchemaState};
 
 /// Load balancers give up after a few seconds; a database that needs longer is of no use to callers either.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,7 +17,7 @@ pub(super) async fn alive() -> Json<Value> {
 }
 
 /// The database answers too, and has the schema that this version works with.
-pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Value>) {
+pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
     let service = state.service.clone();
     let check = state.requests.spawn(async move { service.schema_state().await }.in_current_span());
     let reason = match tokio::time::timeout(PATIENCE, check).await {

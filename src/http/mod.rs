@@ -29,7 +29,7 @@ use crate::{
 
 /// What handlers work with.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct HttpState {
     /// The schema, built once.
     pub schema: SecondlineSchema,
     /// The use cases.
@@ -42,7 +42,7 @@ pub struct ApiState {
     pub end_sockets: CancellationToken,
 }
 
-impl ApiState {
+impl HttpState {
     /// A state in which nothing is under way.
     pub fn new(service: Service) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl ApiState {
 }
 
 /// Everything that is served.
-pub fn router(state: ApiState) -> Router {
+pub fn router(state: HttpState) -> Router {
     Router::new()
         .route("/graphql", post(graphql_http::handle).fallback(graphql_http::only_post))
         .route("/graphql/ws", any(graphql_ws::handle))

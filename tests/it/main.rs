@@ -6,6 +6,7 @@
 mod architecture;
 mod delivery;
 mod outbox;
+mod readme;
 mod schema;
 mod sla;
 mod sla_clock;

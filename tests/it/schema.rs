@@ -1,5 +1,7 @@
 //! The schema's file, and what is served of it.
 
+use crate::support::each_database;
+
 #[test]
 fn schema_graphql_is_what_the_code_prints() {
     let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).unwrap_or_default();
@@ -53,4 +55,17 @@ fn is_stock(name: &str) -> bool {
     ["PageInfo", "schema"].contains(&name)
         || ["Connection", "Edge"].iter().any(|end| name.ends_with(end))
         || name.starts_with('_')
+}
+
+each_database! {
+    async fn the_queries_that_graphiql_starts_with_work(app) {
+        let starter = include_str!("../../src/http/graphiql/starter.graphql");
+        let schema = secondline::graphql::schema(app.service.clone());
+        let staff = app.service.authenticate(&app.cast.qa.token).await.unwrap();
+        for operation in ["Process", "Tickets"] {
+            let request = async_graphql::Request::new(starter).operation_name(operation);
+            let request = secondline::graphql::prepare(request, &app.service, staff.clone());
+            assert_eq!(schema.execute(request).await.errors, []);
+        }
+    }
 }

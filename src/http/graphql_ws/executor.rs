@@ -12,7 +12,7 @@ use tracing::Instrument;
 use crate::{
     domain::actor::Actor,
     graphql,
-    http::{ApiState, answer::Code},
+    http::{HttpState, answer::Code},
 };
 
 /// Who opened the connection; part of its data.
@@ -21,11 +21,11 @@ pub(super) struct Caller(pub(super) Option<Actor>);
 /// Subscriptions end with their connection; everything else runs to its end in a task of its own.
 #[derive(Clone)]
 pub(super) struct SocketExecutor {
-    state: ApiState,
+    state: HttpState,
 }
 
 impl SocketExecutor {
-    pub(super) const fn new(state: ApiState) -> Self {
+    pub(super) const fn new(state: HttpState) -> Self {
         Self { state }
     }
 }

@@ -20,7 +20,7 @@ use secondline::{
     clock::Clock,
     delivery::mail::{Mailbox, Mailer, SmtpSettings},
     domain::{actor::Actor, process::OTHER_PIPELINES},
-    http::ApiState,
+    http::HttpState,
     notice::Site,
     service::{
         Service,
@@ -119,7 +119,7 @@ impl TestApp {
         let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
         let service = Service::new(db.clone(), clock.clone(), pipelines);
         let cast = Cast::invite(&service).await;
-        let router = secondline::http::router(ApiState::new(service.clone()));
+        let router = secondline::http::router(HttpState::new(service.clone()));
         Some(Self { service, clock, cast, router, db, database, statements })
     }
 
