@@ -7,6 +7,7 @@ mod architecture;
 mod delivery;
 mod outbox;
 mod readme;
+mod replicas;
 mod schema;
 mod sla;
 mod sla_clock;
