@@ -11,5 +11,6 @@ mod replicas;
 mod schema;
 mod sla;
 mod sla_clock;
+mod subscriptions;
 mod support;
 mod walk;

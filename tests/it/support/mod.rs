@@ -3,6 +3,7 @@
 pub mod database;
 pub mod sla;
 pub mod smtp;
+pub mod socket;
 
 use std::sync::{
     Arc, LazyLock,
