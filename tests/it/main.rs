@@ -13,4 +13,5 @@ mod sla;
 mod sla_clock;
 mod subscriptions;
 mod support;
+mod two_servers;
 mod walk;

@@ -1,6 +1,7 @@
 //! The real application on a fresh database, with a clock that the test moves.
 
 pub mod database;
+pub mod server;
 pub mod sla;
 pub mod smtp;
 pub mod socket;
