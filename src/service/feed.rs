@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     service::{Result, Service},
-    store,
+    store::{self, events::RunningNow},
 };
 
 /// How late an event of another replica may be heard.
 const POLL: Duration = Duration::from_millis(500);
+/// How soon a missing event is looked for again: about as long as a transaction takes.
+const GAP_POLL: Duration = Duration::from_millis(20);
 /// Events that a slow subscriber may lag behind before it is told that it lost some.
 const BACKLOG: usize = 4_096;
 /// Events read in one statement.
@@ -47,35 +49,64 @@ impl Service {
 
     /// Follows the event log until told to stop. The caller spawns this once per process.
     pub async fn follow_events(&self, stop: CancellationToken) {
-        let mut position = None;
+        let mut follower = None;
         while !stop.is_cancelled() {
-            match self.follow_from(position).await {
-                Ok(reached) => position = Some(reached),
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the event log cannot be read; trying again"
-                    );
-                }
+            if let Err(error) = self.catch_up(&mut follower).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the event log cannot be read; trying again");
             }
+            let has_gap = follower.as_ref().is_some_and(|follower: &Follower| follower.gap.is_some());
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.feed.committed.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(if has_gap { GAP_POLL } else { POLL }) => {}
             }
         }
     }
 
-    async fn follow_from(&self, position: Option<i64>) -> Result<i64> {
-        let Some(mut position) = position else { return Ok(store::events::latest(&self.db).await?) };
+    /// Hands on what is new, in the order of the log, up to an event that may still come.
+    async fn catch_up(&self, follower: &mut Option<Follower>) -> Result<()> {
+        let Some(follower) = follower else {
+            let position = store::events::latest(&self.db).await?;
+            *follower = Some(Follower { position, gap: None });
+            return Ok(());
+        };
         loop {
-            let events = store::events::after(&self.db, position, BATCH).await?;
-            let Some(last) = events.last() else { return Ok(position) };
-            position = last.id;
+            // Asked before the log is read, so that what those transactions wrote is read, too.
+            let complete_to = match &follower.gap {
+                Some(gap) if store::events::have_ended(&self.db, gap.running).await? => gap.before,
+                _ => follower.position,
+            };
+            let events = store::events::after(&self.db, follower.position, BATCH).await?;
+            let Some(last) = events.last().map(|event| event.id) else { return Ok(()) };
             for event in events {
+                if event.id > complete_to.max(follower.position + 1) {
+                    if follower.gap.as_ref().is_none_or(|gap| gap.before <= complete_to) {
+                        let running = store::events::running_now(&self.db).await?;
+                        follower.gap = Some(Gap { before: last, running });
+                    }
+                    return Ok(());
+                }
+                follower.position = event.id;
                 // Nobody listening is fine.
                 let _ = self.feed.events.send(Arc::new(event));
             }
+            if follower.gap.as_ref().is_some_and(|gap| gap.before <= follower.position) {
+                follower.gap = None;
+            }
         }
     }
+}
+
+/// How far the log was handed on.
+struct Follower {
+    position: i64,
+    gap: Option<Gap>,
+}
+
+/// A place of the log at which an event is missing.
+struct Gap {
+    /// The event after it that is there; whatever comes before it was begun by then.
+    before: i64,
+    /// What ran when that was seen.
+    running: RunningNow,
 }

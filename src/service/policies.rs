@@ -54,6 +54,7 @@ impl Service {
         let now = self.clock.now();
         let tx = self.begin().await?;
         let unknown = || Problem::at(Code::Unknown, "stage", format!("{} has no SLA policy", change.stage));
+        store::policies::hold_to_change(&tx).await?;
         let mut row = store::policies::find(&tx, change.stage).await?.ok_or_else(unknown)?;
         check_version(row.version, change.expected_version)?;
         if let Some(budget) = change.budget {
@@ -107,6 +108,7 @@ impl Service {
         require(actor, Action::Administer, ADMINISTRATORS)?;
         let now = self.clock.now();
         let tx = self.begin().await?;
+        store::policies::hold_to_change(&tx).await?;
         let mut row = store::policies::calendar(&tx, id).await?.ok_or(ServiceError::NotFound("calendar"))?;
         check_version(row.version, expected_version)?;
         if let Some(name) = name {

@@ -74,6 +74,7 @@ impl Service {
             return same_ticket(actor, known.ticket);
         }
         let (company, contact) = self.client(&tx, actor, new.company_id, new.contact_id).await?;
+        store::policies::hold(&tx).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
         let patch = new.facts.resolve(&tx).await?;
         let facts = moves::file(actor, &patch, &self.surroundings(&policy, now))?;
@@ -123,6 +124,7 @@ impl Service {
         let now = self.clock.now();
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, request.expected_version).await?;
+        store::policies::hold(&tx).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
         let wanted = Move {
             target: request.target,
@@ -163,6 +165,7 @@ impl Service {
         let now = self.clock.now();
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        store::policies::hold(&tx).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
         let decision = moves::promise(&ticket, actor, date, reason, &self.surroundings(&policy, now))?;
         self.store_decision(tx, actor, &ticket, decision, now).await

@@ -4,7 +4,7 @@ use ::entity::{id::TicketId, ticket_event};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    Statement, sea_query::Expr,
 };
 
 use crate::{
@@ -67,15 +67,15 @@ pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<
         .await?)
 }
 
-/// The position of the latest event that readers may pass; zero where there is none.
+/// The position of the latest event after which a reader may begin; zero where there is none.
 pub async fn latest(db: &impl ConnectionTrait) -> Result<i64> {
     let row = settled(db).order_by_desc(ticket_event::Column::Id).limit(1).one(db).await?;
     Ok(row.map_or(0, |event| event.id))
 }
 
-/// Up to `limit` events after a position, in order, none of which a running transaction can still precede.
+/// Up to `limit` events after a position, in order. Where one is missing it may still come: see [`running_now`].
 pub async fn after(db: &impl ConnectionTrait, position: i64, limit: u64) -> Result<Vec<ticket_event::Model>> {
-    Ok(settled(db)
+    Ok(ticket_event::Entity::find()
         .filter(ticket_event::COLUMN.id.gt(position))
         .order_by_asc(ticket_event::Column::Id)
         .limit(limit)
@@ -83,8 +83,33 @@ pub async fn after(db: &impl ConnectionTrait, position: i64, limit: u64) -> Resu
         .await?)
 }
 
-/// On PostgreSQL a sequence is not commit order: an event counts once every transaction that began before it has ended.
-/// On SQLite writers come one after the other.
+/// The transactions that run at an instant: those with a lower number than this, which is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunningNow(Option<i64>);
+
+/// Notes which transactions run now, so that one can see when they [`have_ended`].
+///
+/// PostgreSQL numbers events before they are committed: the number of one that is not there to be read belongs to a
+/// transaction that runs, or was rolled back. On SQLite writers come one after the other, and nothing can be missing.
+pub async fn running_now(db: &impl ConnectionTrait) -> Result<RunningNow> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(RunningNow(None));
+    }
+    // A snapshot's own limit will not do: it is the number after the last one that *ended*.
+    let number = Statement::from_string(DbBackend::Postgres, "SELECT pg_current_xact_id()::text::bigint");
+    let row = db.query_one_raw(number).await?;
+    Ok(RunningNow(row.map(|row| row.try_get_by_index(0)).transpose()?))
+}
+
+/// Whether all transactions that ran then have ended, so that what they wrote can be read.
+pub async fn have_ended(db: &impl ConnectionTrait, RunningNow(number): RunningNow) -> Result<bool> {
+    let Some(number) = number else { return Ok(true) };
+    let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1";
+    let row = db.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [number.into()])).await?;
+    row.map_or(Ok(true), |row| Ok(row.try_get_by_index(0)?))
+}
+
+/// Events of transactions before every one that runs.
 fn settled(db: &impl ConnectionTrait) -> sea_orm::Select<ticket_event::Entity> {
     let events = ticket_event::Entity::find();
     match db.get_database_backend() {

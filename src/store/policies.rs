@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{calendar, id::CalendarId, sla_policy, vocab::Stage};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    Statement,
+};
 
 use crate::{
     domain::{
@@ -12,6 +15,29 @@ use crate::{
     },
     store::{Result, StoreError},
 };
+
+/// The key of the lock between those who start clocks and those who change what clocks follow; an arbitrary constant.
+const FOLLOWERS_LOCK: i64 = 0x504f_4c49_4359;
+
+/// Keeps policies and calendars from changing until the transaction ends. Whoever starts a clock takes this before any visit:
+/// a clock that was started meanwhile would never follow the change.
+pub async fn hold(db: &impl ConnectionTrait) -> Result<()> {
+    lock(db, "pg_advisory_xact_lock_shared").await
+}
+
+/// Waits until nobody [`hold`]s the policies any more, and keeps everybody from it until the transaction ends.
+pub async fn hold_to_change(db: &impl ConnectionTrait) -> Result<()> {
+    lock(db, "pg_advisory_xact_lock").await
+}
+
+/// On SQLite a transaction that writes is alone anyway.
+async fn lock(db: &impl ConnectionTrait, function: &str) -> Result<()> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let sql = format!("SELECT {function}({FOLLOWERS_LOCK})");
+        db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    }
+    Ok(())
+}
 
 /// The policy of a stage.
 pub async fn of_stage(db: &impl ConnectionTrait, stage: Stage) -> Result<Option<Policy>> {

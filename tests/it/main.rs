@@ -5,8 +5,14 @@
 
 mod architecture;
 mod delivery;
+mod outbox;
 mod readme;
+mod replicas;
 mod schema;
+mod sla;
+mod sla_clock;
 mod statements;
+mod subscriptions;
 mod support;
+mod two_servers;
 mod walk;

@@ -1,7 +1,10 @@
 //! The real application on a fresh database, with a clock that the test moves.
 
 pub mod database;
+pub mod server;
+pub mod sla;
 pub mod smtp;
+pub mod socket;
 
 use std::sync::{
     Arc, LazyLock,
@@ -119,6 +122,12 @@ impl TestApp {
         let cast = Cast::invite(&service).await;
         let router = secondline::http::router(HttpState::new(service.clone()));
         Some(Self { service, clock, cast, router, db, database, statements })
+    }
+
+    /// Another server on the same database, with connections of its own and the same clock.
+    pub async fn replica(&self) -> Service {
+        let db = connection::open(&self.database.url, 8).await.unwrap();
+        Service::new(db, self.clock.clone(), self.service.pipelines().to_vec())
     }
 
     /// Moves the clock.

@@ -1,0 +1,97 @@
+//! The real program as a process of its own, and HTTP clients for it.
+//!
+//! Example: `let server = Server::start(&app.database.url, &[]);`, `server.ask(&client, token, query, variables).await`, and
+//! `server.kill()` for an end without warning.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A server that takes longer to listen has failed.
+const START_WITHIN: Duration = Duration::from_secs(20);
+/// What the log says once requests are accepted.
+const LISTENING: &str = "http.address=";
+
+/// A running server; dropping it kills it.
+pub struct Server {
+    pub addr: SocketAddr,
+    process: Child,
+    /// Where mails go that go nowhere else.
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Starts the program on a database and waits until it listens.
+    pub fn start(database_url: &str, options: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_secondline"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SECONDLINE_") || name == "DATABASE_URL")
+        {
+            command.env_remove(name);
+        }
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]);
+        command.arg("--data-dir").arg(folder.path()).env("DATABASE_URL", database_url);
+        for (option, value) in options {
+            command.args([option, value]);
+        }
+        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let (said, heard) = mpsc::channel();
+        // Reads on to the end, for a full pipe would stop the server.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(said.send(line))));
+        let mut log = Vec::new();
+        loop {
+            match heard.recv_timeout(START_WITHIN) {
+                Ok(line) => log.push(line),
+                Err(error) => panic!("the server does not listen ({error}); it said: {log:#?}"),
+            }
+            let address = log.last().and_then(|line| line.split(LISTENING).nth(1));
+            if let Some(addr) = address.and_then(|rest| rest.split_whitespace().next()?.parse().ok()) {
+                return Self { addr, process, _folder: folder };
+            }
+        }
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// What GraphQL answers; an error when no answer arrives.
+    pub async fn graphql(
+        &self,
+        client: &reqwest::Client,
+        token: &str,
+        query: &str,
+        variables: Value,
+    ) -> reqwest::Result<Value> {
+        graphql(self.addr, client, token, query, variables).await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What GraphQL answers at this address; an error when no answer arrives.
+pub async fn graphql(
+    addr: SocketAddr,
+    client: &reqwest::Client,
+    token: &str,
+    query: &str,
+    variables: Value,
+) -> reqwest::Result<Value> {
+    let request = client.post(format!("http://{addr}/graphql")).bearer_auth(token);
+    request.json(&json!({ "query": query, "variables": variables })).send().await?.json().await
+}
