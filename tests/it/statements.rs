@@ -48,6 +48,7 @@ each_database! {
         assert_eq!(answer["tickets"]["totalCount"], 54);
         assert_eq!(page(app, 6, card).await.1, card_statements);
 
+        assert_eq!(card_statements, CARD_STATEMENTS);
         println!("a page of 50 tickets as cards: {card_statements} statements");
     }
 

@@ -40,14 +40,14 @@ pub use self::database::{Engine, TestDatabase};
 /// When every test begins: a Monday, as the working day of the default calendar opens.
 pub static START: LazyLock<DateTime<Utc>> = LazyLock::new(|| "2026-06-01T09:00:00Z".parse().unwrap());
 
-/// Runs a test on SQLite and, where a server is named, on PostgreSQL. The file that calls it imports `TestApp`.
+/// Runs a test on SQLite and, where a server is named, on PostgreSQL.
 macro_rules! each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
         mod $name {
             use super::*;
 
             $(#[$attribute])*
-            async fn test($app: &TestApp) $body
+            async fn test($app: &$crate::support::TestApp) $body
 
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
