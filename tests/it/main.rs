@@ -6,6 +6,7 @@
 mod architecture;
 mod delivery;
 mod outbox;
+mod process_death;
 mod readme;
 mod replicas;
 mod schema;
