@@ -69,9 +69,9 @@ impl Service {
     }
 
     async fn scan_batch(&self) -> Result<ScanReport> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
-        let mut visits = store::visits::claim_due(&tx, now, BATCH).await?;
+        let mut visits = store::visits::claim_due(&tx, self.clock.now(), BATCH).await?;
+        let now = self.clock.now();
         if visits.is_empty() {
             return Ok(ScanReport::default());
         }
