@@ -387,6 +387,22 @@ mod tests {
     }
 
     #[test]
+    fn the_stages_are_those_of_the_process_page() {
+        let names = |fields: &[TicketField]| fields.iter().map(|field| field.label()).collect::<Vec<_>>().join(", ");
+        let page = STAGES.each_ref().map(|spec| {
+            let owner = spec.owner.map_or("nobody", Team::label);
+            let required = names(spec.required);
+            let on_de_escalation = names(spec.required_on_de_escalation);
+            let asked = names(spec.asked);
+            format!(
+                "{} [{owner}, {:?}]\n  required: {required}\n  on de-escalation: {on_de_escalation}\n  asked: {asked}",
+                spec.stage, spec.sla
+            )
+        });
+        insta::assert_snapshot!(page.join("\n"));
+    }
+
+    #[test]
     fn the_moves_are_those_of_the_process_page() {
         let page: Vec<String> = Stage::all()
             .flat_map(|from| moves_from(from, Some(Stage::Verifying)).into_iter().map(move |pair| (from, pair)))
