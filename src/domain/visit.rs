@@ -164,8 +164,12 @@ impl Visit {
         self.elapsed = Some(self.clock().elapsed(now));
     }
 
-    /// Whether a return at `now` goes on with this visit, which was left.
-    pub fn resumes_at(&self, now: DateTime<Utc>) -> bool {
+    /// Whether a return at `now` goes on with this visit, which was left. A spent clock does not take a new promise.
+    pub fn resumes_at(&self, deadline_on: Option<NaiveDate>, now: DateTime<Utc>) -> bool {
+        let is_new_promise = self.deadline_on.is_some() && self.deadline_on != deadline_on;
+        if is_new_promise && self.is_spent(now) {
+            return false;
+        }
         self.left_at.is_some_and(|left_at| sla::resumes(left_at, now, &self.calendar))
     }
 

@@ -64,9 +64,10 @@ impl Service {
     /// A return within a moment goes on with the old visit; a reopening never does.
     async fn enter(&self, tx: &DatabaseTransaction, before: &Ticket, after: &Ticket, now: DateTime<Utc>) -> Result<()> {
         if before.is_open() {
+            let date = after.facts.estimated_delivery_date;
             let latest = store::visits::latest_of(tx, after.id, after.stage).await?;
-            if let Some(mut visit) = latest.filter(|visit| visit.resumes_at(now)) {
-                visit.come_back(self.clock.new_id(ClockPauseId), after.facts.estimated_delivery_date, now);
+            if let Some(mut visit) = latest.filter(|visit| visit.resumes_at(date, now)) {
+                visit.come_back(self.clock.new_id(ClockPauseId), date, now);
                 // The policy may have changed while the ticket was away.
                 visit.follow(&self.policy(tx, after.stage).await?, now);
                 return Ok(store::visits::save(tx, &visit).await?);

@@ -210,8 +210,8 @@ fn coming_back_within_fifteen_working_minutes_goes_on_with_the_old_stay() {
     let mut visit = validating("02 10:00");
     visit.leave(at("02 16:50"));
     // Ten minutes on Monday, five on Tuesday.
-    assert!(visit.resumes_at(at("03 09:05")));
-    assert!(!visit.resumes_at(at("03 09:05") + TimeDelta::microseconds(1)));
+    assert!(visit.resumes_at(None, at("03 09:05")));
+    assert!(!visit.resumes_at(None, at("03 09:05") + TimeDelta::microseconds(1)));
     visit.back_at("03 09:05");
     assert_eq!((visit.left_at, visit.elapsed), (None, None));
     assert_eq!((visit.due_at, visit.original_due_at), (Some(at("03 10:15")), Some(at("03 10:00"))));
@@ -225,7 +225,7 @@ fn coming_back_within_fifteen_working_minutes_goes_on_with_the_old_stay() {
 
 #[test]
 fn a_running_stay_is_not_come_back_to() {
-    assert!(!validating("02 10:00").resumes_at(at("02 10:01")));
+    assert!(!validating("02 10:00").resumes_at(None, at("02 10:01")));
 }
 
 #[test]
@@ -244,6 +244,20 @@ fn coming_back_to_fixing_takes_the_new_date() {
     visit.come_back(pause_id(), Some(day(9)), at("04 10:10"));
     assert_eq!((visit.deadline_on, visit.due_at), (Some(day(9)), Some(at("09 17:00"))));
     assert_eq!(visit.original_due_at, Some(at("05 17:00")));
+}
+
+#[test]
+fn a_new_promise_does_not_go_on_with_a_spent_clock() {
+    let mut visit = fixing("02 10:00", 5);
+    visit.leave(at("06 10:00"));
+    assert!(visit.resumes_at(Some(day(5)), at("06 10:10")), "the old promise is as late as it was");
+    assert!(!visit.resumes_at(Some(day(9)), at("06 10:10")));
+
+    let mut in_time = fixing("02 10:00", 5);
+    in_time.leave(at("03 10:00"));
+    assert!(in_time.resumes_at(Some(day(9)), at("03 10:10")));
+    in_time.alerted_level = Some(AlertLevel::Warning);
+    assert!(!in_time.resumes_at(Some(day(9)), at("03 10:10")));
 }
 
 #[test]

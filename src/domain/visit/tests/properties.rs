@@ -62,7 +62,7 @@ fn live(visit: &mut Visit, steps: &[Step]) -> (Vec<Interval>, DateTime<Utc>) {
                 let before = visit.clone();
                 let left_at = now + *after;
                 visit.leave(left_at);
-                if visit.resumes_at(left_at + *away) {
+                if visit.resumes_at(visit.deadline_on, left_at + *away) {
                     pauses.extend(paused_since.take().map(|start| Interval { start, end: left_at }));
                     now = left_at + *away;
                     visit.come_back(pause_id(), visit.deadline_on, now);
@@ -149,7 +149,7 @@ proptest! {
         let left_at = entered_at + after;
         visit.leave(left_at);
         let within = visit.calendar.between(left_at, left_at + away) <= RESUME_WITHIN;
-        prop_assert_eq!(visit.resumes_at(left_at + away), within);
+        prop_assert_eq!(visit.resumes_at(None, left_at + away), within);
         prop_assume!(within);
         let elapsed = visit.elapsed;
         visit.come_back(pause_id(), None, left_at + away);
