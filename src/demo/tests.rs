@@ -40,9 +40,10 @@ async fn seeded(now: &str) -> Seeded {
     service.ensure_reference_data(Tz::UTC).await.unwrap();
     let demo = seed(db, now).await.unwrap();
     let page = PageRequest { after: None, first: 100 };
-    let query = TicketQuery { criteria: Vec::new(), sort: TicketSort::Number, order: Order::Asc, page };
+    let query =
+        TicketQuery { criteria: Vec::new(), sort: TicketSort::Number, order: Order::Asc, page, with_clocks: false };
     let page = service.tickets(&Actor::System, query).await.unwrap();
-    let tickets: Vec<_> = page.rows.into_iter().map(|placed| placed.ticket).collect();
+    let tickets: Vec<_> = page.rows.into_iter().map(|placed| placed.view.ticket).collect();
     let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
     let visits = service.open_visits(&Actor::System, &ids).await.unwrap().into_values().collect();
     Seeded { service, now, demo, tickets, visits, _folder: folder }
@@ -81,14 +82,14 @@ async fn the_demo_shows_every_corner_of_the_process() {
 
     let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
     let events = service.events(&ids).await.unwrap();
-    let kinds: HashSet<_> = events.iter().map(|event| event.kind).collect();
+    let kinds: HashSet<_> = events.iter().map(|event| event.row.kind).collect();
     let missing: Vec<_> = EventKind::all().filter(|kind| !kinds.contains(kind)).collect();
     assert_eq!(missing, [EventKind::ClockRecomputed], "no policy changes while tickets are open");
     assert!(
-        events.windows(2).all(|pair| pair[0].happened_at <= pair[1].happened_at),
+        events.windows(2).all(|pair| pair[0].row.happened_at <= pair[1].row.happened_at),
         "the history is in the order of time"
     );
-    let text = events.iter().map(|event| event.data.to_string()).collect::<String>();
+    let text = events.iter().map(|event| event.row.data.to_string()).collect::<String>();
     assert!(MoveKind::all().all(|kind| text.contains(&format!("\"{}\"", kind.word()))));
 
     let alerts = service.alerts(&Actor::System, &AlertFilter::default(), page()).await.unwrap().rows;
@@ -111,7 +112,7 @@ async fn the_demo_shows_every_corner_of_the_process() {
     assert_eq!(actors.iter().filter_map(Actor::company_scope).collect::<HashSet<_>>().len(), 3);
 
     let sample = service.ticket_by_number(&Actor::System, parse_key(&demo.sample_ticket_key).unwrap()).await.unwrap();
-    let moves = available_moves(&sample.unwrap(), &actors[0]);
+    let moves = available_moves(&sample.unwrap().ticket, &actors[0]);
     let onward = moves.iter().find(|available| available.to == Stage::Replicating).unwrap();
     assert!(onward.allowed && onward.missing_fields.is_empty() && demo.tokens[0].role == "Operations");
 }

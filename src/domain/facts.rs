@@ -215,14 +215,16 @@ impl Facts {
             pull_request_merged_at: None,
             resolution_notes: None,
         };
-        blank.with(patch, now)
+        let (facts, problems) = blank.with(patch, now);
+        if problems.is_empty() { Ok(facts) } else { Err(problems) }
     }
 
-    /// The facts after the patch, or every problem with it.
-    pub fn with(&self, patch: &FactsPatch, now: DateTime<Utc>) -> Result<Self, Vec<Problem>> {
+    /// The facts after the patch, and every problem with it. With a problem they are not to be kept; they say what the
+    /// caller stated, so that the gate does not call it missing.
+    pub fn with(&self, patch: &FactsPatch, now: DateTime<Utc>) -> (Self, Vec<Problem>) {
         let mut check = Check { problems: Vec::new() };
         let subtype = check.kept(TicketField::Subtype, &patch.subtype, &self.subtype);
-        let after = Self {
+        let mut after = Self {
             subject: check.line_kept(TicketField::Subject, &patch.subject, &self.subject, SUBJECT_LIMIT),
             description: check.text_kept(TicketField::Description, &patch.description, &self.description),
             category: check.kept(TicketField::Category, &patch.category, &self.category),
@@ -253,9 +255,14 @@ impl Facts {
             pull_request_merged_at: patch.pull_request_merged_at.over(self.pull_request_merged_at.as_ref()),
             resolution_notes: check.text(TicketField::ResolutionNotes, &patch.resolution_notes, &self.resolution_notes),
         };
+        // A merge belongs to the pull request that was merged; another one is not merged yet.
+        let is_another = self.pull_request.is_some() && self.pull_request != after.pull_request;
+        if is_another && !patch.pull_request_merged_at.is_stated() {
+            after.pull_request_merged_at = None;
+        }
         check.subtype_fits(&after, &patch.subtype);
         check.merged_before(now, &patch.pull_request_merged_at);
-        if check.problems.is_empty() { Ok(after) } else { Err(check.problems) }
+        (after, check.problems)
     }
 
     /// A fact as people read it; `None` where it is not known, or is not one of the ticket's own.
@@ -342,10 +349,16 @@ impl Check {
     }
 
     fn url(&mut self, field: TicketField, patch: &Patch<String>, current: &Option<String>) -> Option<String> {
+        let known = self.problems.len();
         let value = self.stated(field, patch, current, URL_LIMIT, false);
-        if let (Patch::Set(_), Some(text)) = (patch, &value) {
-            let address = url::Url::parse(text).ok();
-            if !address.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        // What is no clean text is one problem, not two.
+        if self.problems.len() == known
+            && let (Patch::Set(_), Some(text)) = (patch, &value)
+        {
+            // The parser alone would complete `https:acme.example`.
+            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            let is_web = ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+            if !is_web || !url::Url::parse(text).is_ok_and(|url| url.has_host()) {
                 let advice = "must be a complete http:// or https:// address";
                 self.problem(Code::Invalid, field, format!("{field} {advice}"));
             }
@@ -416,3 +429,6 @@ pub fn clean_text(text: &str, limit: usize, lines: bool) -> Result<String, (Code
         Ok(text.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

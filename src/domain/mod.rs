@@ -12,6 +12,8 @@ pub mod notice;
 pub mod priority;
 pub mod process;
 pub mod refusal;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod sla;
 pub mod ticket;
 pub mod visit;

@@ -119,20 +119,22 @@ pub fn decide(
         return Err(problem.into());
     }
     let mut problems = may_state(actor, &wanted.facts);
-    let reason = reason(spec, wanted, &mut problems);
+    let reason = reason(ticket, spec, wanted, &mut problems);
     let pipeline = pipeline(wanted, surroundings, &mut problems);
 
     let mut after = ticket.clone();
     forget_outcome(spec.kind, to, &mut after);
-    match after.facts.with(&wanted.facts, surroundings.now) {
-        Ok(facts) => after.facts = facts,
-        Err(found) => problems.extend(found),
-    }
+    let (facts, found) = after.facts.with(&wanted.facts, surroundings.now);
+    after.facts = facts;
+    problems.extend(found);
     if spec.kind == MoveKind::DeEscalate {
         after.de_escalation_reasons.clone_from(&wanted.de_escalation_reasons);
         after.de_escalation_count += 1;
     }
-    let required = process::stage(to).required_for(spec.kind);
+    let gate = process::stage(to);
+    // A date that the client was told can be changed, not taken back.
+    let told = after.promised_delivery_date.map(|_| TicketField::EstimatedDeliveryDate);
+    let required = gate.required_for(spec.kind).chain(told.filter(|date| !gate.required.contains(date)));
     problems.extend(required.filter(|field| !after.knows(*field)).map(|field| Problem::missing(field, to)));
     after.stage = to;
     after.transferred_to = pipeline;
@@ -168,11 +170,9 @@ pub fn change_facts(
             "from Fixing on the date is a promise; change it with setEstimatedDeliveryDate, which asks for a reason",
         ));
     }
-    let mut after = ticket.clone();
-    match ticket.facts.with(patch, surroundings.now) {
-        Ok(facts) => after.facts = facts,
-        Err(found) => problems.extend(found),
-    }
+    let (facts, found) = ticket.facts.with(patch, surroundings.now);
+    problems.extend(found);
+    let mut after = Ticket { facts, ..ticket.clone() };
     let kept = process::stage(ticket.stage).required.iter().copied();
     let lost = kept.filter(|field| ticket.knows(*field) && !after.knows(*field));
     problems.extend(lost.map(|field| Problem::missing(field, ticket.stage)));
@@ -337,15 +337,17 @@ fn may_state(actor: &Actor, patch: &FactsPatch) -> Vec<Problem> {
         .collect()
 }
 
-fn reason(spec: &MoveSpec, wanted: &Move, problems: &mut Vec<Problem>) -> Option<String> {
+fn reason(ticket: &Ticket, spec: &MoveSpec, wanted: &Move, problems: &mut Vec<Problem>) -> Option<String> {
     let needs_words = match spec.reason {
-        ReasonRule::NotNeeded => false,
+        ReasonRule::NotNeeded => changes_promise(ticket, &wanted.facts),
         ReasonRule::Words => true,
         ReasonRule::DeEscalationReasons => wanted.de_escalation_reasons.contains(&DeEscalationReason::Other),
     };
     let Some(words) = wanted.reason.as_deref().filter(|words| needs_words || !words.trim().is_empty()) else {
         if needs_words {
-            let message = format!("{} needs a reason in words", spec.kind);
+            let what =
+                if spec.reason == ReasonRule::NotNeeded { "a new date for the client" } else { spec.kind.label() };
+            let message = format!("{what} needs a reason in words");
             problems.push(Problem::at(Code::ReasonRequired, "reason", message));
         }
         return None;
@@ -371,6 +373,12 @@ fn pipeline(wanted: &Move, surroundings: &Surroundings<'_>, problems: &mut Vec<P
 /// From Fixing on, while the ticket is open, its Estimated Delivery Date is a promise.
 const fn is_promised(stage: Stage) -> bool {
     matches!(stage, Stage::Fixing | Stage::Verifying)
+}
+
+/// A move is no way around the reason that a changed promise needs.
+fn changes_promise(ticket: &Ticket, patch: &FactsPatch) -> bool {
+    let date = ticket.facts.estimated_delivery_date;
+    is_promised(ticket.stage) && patch.estimated_delivery_date.over(date.as_ref()) != date
 }
 
 /// A date that the client has not heard yet must not be over.
@@ -479,3 +487,6 @@ fn announce(stage_before: Option<Stage>, after: &mut Ticket) -> Vec<NoticeFacts>
     }
     notices
 }
+
+#[cfg(test)]
+mod tests;

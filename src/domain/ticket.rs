@@ -105,3 +105,6 @@ pub fn parse_key(key: &str) -> Option<i64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
     (prefix.eq_ignore_ascii_case(KEY_PREFIX) && is_number).then(|| digits.parse().ok()).flatten()
 }
+
+#[cfg(test)]
+mod tests;

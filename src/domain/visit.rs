@@ -184,6 +184,7 @@ impl Visit {
     /// Moves the deadline with the Estimated Delivery Date.
     pub fn set_deadline(&mut self, date: NaiveDate, now: DateTime<Utc>) {
         if self.deadline_on.is_some() {
+            self.keep_breach(now);
             self.deadline_on = Some(date);
             self.refresh(now);
         }
@@ -197,11 +198,18 @@ impl Visit {
     /// Goes on under a changed policy or calendar; says whether anything that people see moved.
     pub fn follow(&mut self, policy: &Policy, now: DateTime<Utc>) -> bool {
         let before = self.due_at;
+        self.keep_breach(now);
         self.budget = policy.budget;
         self.calendar_id = policy.calendar_id;
         self.calendar = Arc::clone(&policy.calendar);
         self.refresh(now);
         before != self.due_at
+    }
+
+    /// Writes down that the due time has passed, before another one takes its place: the scan may not have noticed yet.
+    fn keep_breach(&mut self, now: DateTime<Utc>) {
+        let passed = self.due_at.filter(|due_at| *due_at < now);
+        self.breached_at = self.breached_at.or(passed);
     }
 
     /// What the clock shows at `now`. A visit that was left shows what was frozen.
@@ -226,3 +234,6 @@ impl Visit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

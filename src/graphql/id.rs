@@ -29,5 +29,5 @@ pub fn parse_reference<Id: FromStr + From<Uuid>>(id: &ID) -> Id {
 pub async fn ticket(context: &Context<'_>, id: &ID) -> Result<TicketId, ApiError> {
     let Some(number) = parse_key(id) else { return parse(id, "ticket") };
     let ticket = service(context)?.ticket_by_number(actor(context)?, number).await?;
-    ticket.map(|ticket| ticket.id).ok_or_else(|| ApiError::not_found("ticket"))
+    ticket.map(|view| view.ticket.id).ok_or_else(|| ApiError::not_found("ticket"))
 }

@@ -10,9 +10,9 @@ use entity::{
 };
 
 use crate::{
-    domain::{actor::Actor, ticket::Ticket, visit::Visit},
-    service::{Service, ServiceError},
-    store::directory::PersonWithTeams,
+    domain::{actor::Actor, visit::Visit},
+    service::{Service, ServiceError, queries::WithNames},
+    store::{directory::PersonWithTeams, tickets::TicketView},
 };
 
 /// Reads for one caller.
@@ -51,12 +51,11 @@ pub struct ClarificationsOf(pub TicketId);
 type Loaded<K, V> = Result<HashMap<K, V>, Arc<ServiceError>>;
 
 impl Loader<TicketId> for Loaders {
-    type Value = Arc<Ticket>;
+    type Value = TicketView;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[TicketId]) -> Loaded<TicketId, Arc<Ticket>> {
-        let tickets = self.service.tickets_by_id(&self.actor, keys).await?;
-        Ok(tickets.into_iter().map(|(id, ticket)| (id, Arc::new(ticket))).collect())
+    async fn load(&self, keys: &[TicketId]) -> Loaded<TicketId, TicketView> {
+        Ok(self.service.tickets_by_id(&self.actor, keys).await?)
     }
 }
 
@@ -82,12 +81,12 @@ impl Loader<VisitsOf> for Loaders {
 }
 
 impl Loader<EventsOf> for Loaders {
-    type Value = Vec<ticket_event::Model>;
+    type Value = Vec<WithNames<ticket_event::Model>>;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[EventsOf]) -> Loaded<EventsOf, Vec<ticket_event::Model>> {
+    async fn load(&self, keys: &[EventsOf]) -> Loaded<EventsOf, Vec<WithNames<ticket_event::Model>>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(grouped(self.service.events(&ids).await?, |event| EventsOf(event.ticket_id)))
+        Ok(grouped(self.service.events(&ids).await?, |event| EventsOf(event.row.ticket_id)))
     }
 }
 
@@ -102,22 +101,22 @@ impl Loader<AlertsOf> for Loaders {
 }
 
 impl Loader<NoticesOf> for Loaders {
-    type Value = Vec<notice::Model>;
+    type Value = Vec<WithNames<notice::Model>>;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[NoticesOf]) -> Loaded<NoticesOf, Vec<notice::Model>> {
+    async fn load(&self, keys: &[NoticesOf]) -> Loaded<NoticesOf, Vec<WithNames<notice::Model>>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(grouped(self.service.notices_of(&self.actor, &ids).await?, |notice| NoticesOf(notice.ticket_id)))
+        Ok(grouped(self.service.notices_of(&self.actor, &ids).await?, |notice| NoticesOf(notice.row.ticket_id)))
     }
 }
 
 impl Loader<ClarificationsOf> for Loaders {
-    type Value = Vec<clarification::Model>;
+    type Value = Vec<WithNames<clarification::Model>>;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[ClarificationsOf]) -> Loaded<ClarificationsOf, Vec<clarification::Model>> {
+    async fn load(&self, keys: &[ClarificationsOf]) -> Loaded<ClarificationsOf, Vec<WithNames<clarification::Model>>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(grouped(self.service.clarifications(&ids).await?, |row| ClarificationsOf(row.ticket_id)))
+        Ok(grouped(self.service.clarifications(&ids).await?, |question| ClarificationsOf(question.row.ticket_id)))
     }
 }
 

@@ -81,7 +81,9 @@ impl Query {
     async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, ApiError> {
         let loaders = loaders(context)?;
         Ok(match actor(context)? {
-            Actor::Person(staff) => Viewer { person: loaders.load_one(staff.id).await?.map(Person), contact: None },
+            Actor::Person(staff) => {
+                Viewer { person: loaders.load_one(staff.id).await?.map(Person::from), contact: None }
+            }
             Actor::Contact { id, .. } => Viewer { person: None, contact: loaders.load_one(*id).await?.map(Contact) },
             Actor::System => Viewer { person: None, contact: None },
         })
@@ -135,8 +137,9 @@ impl Query {
         let page = page_request(name, first, after.as_deref())?;
         let has_previous = page.after.is_some();
         let counted = Counted::Tickets(criteria.clone());
-        let found = service.tickets(actor, TicketQuery { criteria, sort, order, page }).await?;
-        Ok(tickets_listing(found, name, counted, has_previous))
+        let with_clocks = actor.is_internal() && asks_for_clocks(context);
+        let found = service.tickets(actor, TicketQuery { criteria, sort, order, page, with_clocks }).await?;
+        Ok(tickets_listing(found, name, counted, has_previous, with_clocks))
     }
 
     /// Every open stage with its count and its first tickets, the next due first.
@@ -145,9 +148,6 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "How many tickets of each stage, from 1 to 100; 50 by default.")] first: Option<i32>,
     ) -> Result<Vec<BoardColumn>, ApiError> {
-        if !is_internal(context)? {
-            return Err(ApiError::forbidden("the board is for staff"));
-        }
         let (.., name) = BY_DUE_TIME.read();
         let first = page_request(name, first, None)?.first;
         let columns = service(context)?.board(actor(context)?, first).await?;
@@ -159,7 +159,7 @@ impl Query {
                     stage: column.stage,
                     owner_team: process::stage(column.stage).owner,
                     count: column.count,
-                    tickets: tickets_listing(column.tickets, name, counted, false),
+                    tickets: tickets_listing(column.tickets, name, counted, false, true),
                 }
             })
             .collect())
@@ -208,7 +208,7 @@ impl Query {
         let has_previous = page.after.is_some();
         let found = service(context)?.people(actor(context)?, page).await?;
         Ok(listing(found, BY_NAME, Counted::People, has_previous, |row| {
-            (by_name(&row.person.name, row.person.id.0), Person(row))
+            (by_name(&row.person.name, row.person.id.0), Person::from(row))
         }))
     }
 
@@ -265,7 +265,7 @@ impl Query {
         let has_previous = page.after.is_some();
         let found = service(context)?.notices(actor(context)?, &filter, page).await?;
         Ok(listing(found, BY_TIME, Counted::Notices(filter), has_previous, |row| {
-            (Position { key: SortKey::Instant(row.created_at), id: row.id.0 }, Notice(row))
+            (Position { key: SortKey::Instant(row.row.created_at), id: row.row.id.0 }, Notice::from(row))
         }))
     }
 
@@ -278,7 +278,7 @@ impl Query {
         let is_internal = is_internal(context)?;
         let prefix = id.rsplit_once('_').map_or("", |(prefix, _)| prefix);
         match prefix {
-            TicketId::PREFIX => Ok(load::<TicketId>(context, &id).await?.map(|ticket| Node::Ticket(Ticket(ticket)))),
+            TicketId::PREFIX => Ok(load::<TicketId>(context, &id).await?.map(|ticket| Node::Ticket(ticket.into()))),
             CompanyId::PREFIX => Ok(load::<CompanyId>(context, &id).await?.map(|row| Node::Company(Company(row)))),
             ContactId::PREFIX => Ok(load::<ContactId>(context, &id).await?.map(|row| Node::Contact(Contact(row)))),
             TicketSubtypeId::PREFIX => subtype_node(context, &id).await,
@@ -288,14 +288,20 @@ impl Query {
     }
 }
 
+/// Whether a list of tickets is asked for their clocks, which are then read with it.
+fn asks_for_clocks(context: &Context<'_>) -> bool {
+    let ahead = context.look_ahead();
+    ahead.field("nodes").field("sla").exists() || ahead.field("edges").field("node").field("sla").exists()
+}
+
 /// What only staff see by its id.
 async fn internal_node(context: &Context<'_>, prefix: &str, id: &ID) -> Result<Option<Node>, ApiError> {
     let (service, actor) = (service(context)?, actor(context)?);
     Ok(match prefix {
-        PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(Person(row))),
+        PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(row.into())),
         SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(SlaAlert(row))),
         NoticeId::PREFIX => match id.parse() {
-            Ok(id) => service.notice(actor, id).await?.map(|row| Node::Notice(Notice(row))),
+            Ok(id) => service.notice(actor, id).await?.map(|row| Node::Notice(row.into())),
             Err(_) => None,
         },
         CalendarId::PREFIX => match id.parse() {
@@ -341,6 +347,10 @@ fn tickets_listing(
     order: &'static str,
     counted: Counted,
     has_previous: bool,
+    with_clocks: bool,
 ) -> Listing<Ticket> {
-    listing(page, order, counted, has_previous, |placed| (placed.position, Ticket::from(placed.ticket)))
+    listing(page, order, counted, has_previous, |placed| {
+        let PlacedTicket { view, visit, position } = placed;
+        (position, if with_clocks { Ticket::with_visit(view, visit) } else { Ticket::from(view) })
+    })
 }

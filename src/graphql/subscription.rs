@@ -97,7 +97,10 @@ async fn visible_event(service: Service, actor: Actor, event: Heard) -> Option<R
             Err(error) => return Some(Err(error.into())),
         }
     }
-    TicketEvent::visible(event.as_ref().clone(), actor.is_internal()).transpose()
+    match service.named_event(event.as_ref().clone()).await {
+        Ok(event) => TicketEvent::visible(event?, actor.is_internal()).transpose(),
+        Err(error) => Some(Err(error.into())),
+    }
 }
 
 async fn alert(

@@ -32,9 +32,9 @@ impl Service {
         question: &str,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        let now = self.clock.now();
         may_ask(&ticket, actor)?;
         let question = words(question, "question")?;
         let row = clarification::Model {
@@ -78,9 +78,9 @@ impl Service {
         answer: &str,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        let now = self.clock.now();
         moves::open(&ticket)?;
         let answer = words(answer, "answer")?;
         let asked = store::clarifications::open_of(&tx, id).await?.ok_or_else(|| {

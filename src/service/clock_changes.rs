@@ -67,6 +67,8 @@ impl Service {
             let latest = store::visits::latest_of(tx, after.id, after.stage).await?;
             if let Some(mut visit) = latest.filter(|visit| visit.resumes_at(now)) {
                 visit.come_back(self.clock.new_id(ClockPauseId), after.facts.estimated_delivery_date, now);
+                // The policy may have changed while the ticket was away.
+                visit.follow(&self.policy(tx, after.stage).await?, now);
                 return Ok(store::visits::save(tx, &visit).await?);
             }
         }

@@ -18,7 +18,7 @@ use crate::{
         refusal::{Code, Problem},
         ticket::Ticket,
     },
-    service::{Result, Service, ServiceError, require},
+    service::{Result, Service, ServiceError, queries::WithNames, require},
     store::{self, StoreError, directory::PersonWithTeams},
 };
 
@@ -89,7 +89,7 @@ impl Service {
     }
 
     /// Queues a failed notice again.
-    pub async fn retry_notice(&self, actor: &Actor, id: NoticeId) -> Result<notice::Model> {
+    pub async fn retry_notice(&self, actor: &Actor, id: NoticeId) -> Result<WithNames<notice::Model>> {
         require(actor, Action::RetryNotice, "only a manager retries notices")?;
         let now = self.clock.now();
         let tx = self.begin().await?;
@@ -98,9 +98,8 @@ impl Service {
             let message = format!("the notice is {}; only a failed one can be retried", notice.state);
             return Err(Problem::of(Code::Invalid, message).into());
         }
-        let notice = store::notices::find(&tx, id).await?.ok_or(ServiceError::NotFound("notice"))?;
         self.commit(tx).await?;
-        Ok(notice)
+        self.notice(actor, id).await?.ok_or(ServiceError::NotFound("notice"))
     }
 
     fn row(

@@ -51,10 +51,10 @@ impl Service {
         change: PolicyChange,
     ) -> Result<(sla_policy::Model, calendar::Model)> {
         require(actor, Action::Administer, ADMINISTRATORS)?;
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let unknown = || Problem::at(Code::Unknown, "stage", format!("{} has no SLA policy", change.stage));
         store::policies::hold_to_change(&tx).await?;
+        let now = self.clock.now();
         let mut row = store::policies::find(&tx, change.stage).await?.ok_or_else(unknown)?;
         check_version(row.version, change.expected_version)?;
         if let Some(budget) = change.budget {
@@ -106,9 +106,9 @@ impl Service {
         expected_version: Option<i32>,
     ) -> Result<calendar::Model> {
         require(actor, Action::Administer, ADMINISTRATORS)?;
-        let now = self.clock.now();
         let tx = self.begin().await?;
         store::policies::hold_to_change(&tx).await?;
+        let now = self.clock.now();
         let mut row = store::policies::calendar(&tx, id).await?.ok_or(ServiceError::NotFound("calendar"))?;
         check_version(row.version, expected_version)?;
         if let Some(name) = name {

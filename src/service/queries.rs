@@ -1,13 +1,12 @@
 //! Reading. Every function takes the actor and answers only what the actor may see.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
 use entity::{
     calendar, clarification, company, contact,
     id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
     notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
-    vocab::{Category, NoticeState, Stage},
+    vocab::{ActorKind, Category, NoticeState, Stage},
 };
 use sea_orm::Order;
 
@@ -15,7 +14,6 @@ use crate::{
     domain::{
         actor::{Action, Actor},
         process,
-        ticket::Ticket,
         visit::Visit,
     },
     service::{Result, Service, require},
@@ -26,7 +24,7 @@ use crate::{
         directory::PersonWithTeams,
         notices::NoticeFilter,
         page::{Page, Position},
-        tickets::{TicketFilter, TicketSort},
+        tickets::{TicketFilter, TicketSort, TicketView},
     },
 };
 
@@ -48,13 +46,25 @@ pub struct TicketQuery {
     pub sort: TicketSort,
     pub order: Order,
     pub page: PageRequest,
+    /// Whether the clocks of their stages are asked for too.
+    pub with_clocks: bool,
 }
 
 /// A ticket and where it stands in the list that was asked for.
 #[derive(Clone, Debug)]
 pub struct PlacedTicket {
-    pub ticket: Ticket,
+    pub view: TicketView,
+    /// The visit that it has not left, where clocks were asked for.
+    pub visit: Option<Visit>,
     pub position: Position,
+}
+
+/// A row with whoever it names, so that front ends need not ask for them again.
+#[derive(Clone, Debug)]
+pub struct WithNames<Row> {
+    pub row: Row,
+    pub person: Option<person::Model>,
+    pub contact: Option<contact::Model>,
 }
 
 /// Rows that can be counted.
@@ -78,32 +88,34 @@ pub struct BoardColumn {
 
 impl Service {
     /// A ticket; none where the actor may not see it.
-    pub async fn ticket(&self, actor: &Actor, id: TicketId) -> Result<Option<Ticket>> {
+    pub async fn ticket(&self, actor: &Actor, id: TicketId) -> Result<Option<TicketView>> {
         Ok(store::tickets::find(&self.db, actor.company_scope(), id).await?)
     }
 
     /// A ticket, by the number in its key.
-    pub async fn ticket_by_number(&self, actor: &Actor, number: i64) -> Result<Option<Ticket>> {
+    pub async fn ticket_by_number(&self, actor: &Actor, number: i64) -> Result<Option<TicketView>> {
         Ok(store::tickets::find_by_number(&self.db, actor.company_scope(), number).await?)
     }
 
     /// Some tickets, by id.
-    pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, Ticket>> {
+    pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, TicketView>> {
         Ok(store::tickets::find_many(&self.db, actor.company_scope(), ids).await?)
     }
 
-    /// A page of tickets.
+    /// A page of tickets. Only staff see clocks, or sort by them.
     pub async fn tickets(&self, actor: &Actor, query: TicketQuery) -> Result<Page<PlacedTicket>> {
-        let TicketQuery { criteria, sort, order, page } = query;
+        let TicketQuery { criteria, sort, order, page, with_clocks } = query;
         let filter = TicketFilter { scope: actor.company_scope(), criteria };
         let found = store::tickets::page(&self.db, &filter, sort, order, page.after, page.first).await?;
-        let due = match sort {
-            TicketSort::DueAt => self.due_times(&found.rows).await?,
-            TicketSort::Number | TicketSort::UpdatedAt => HashMap::new(),
-        };
-        Ok(found.map(|ticket| {
-            let position = store::tickets::position(&ticket, sort, due.get(&ticket.id).copied());
-            PlacedTicket { ticket, position }
+        let mut visits = HashMap::new();
+        if with_clocks || sort == TicketSort::DueAt {
+            let ids: Vec<_> = found.rows.iter().map(|view| view.ticket.id).collect();
+            visits = self.open_visits(actor, &ids).await?;
+        }
+        Ok(found.map(|view| {
+            let visit = visits.remove(&view.ticket.id);
+            let due_at = visit.as_ref().and_then(|visit: &Visit| visit.due_at);
+            PlacedTicket { position: store::tickets::position(&view.ticket, sort, due_at), view, visit }
         }))
     }
 
@@ -134,8 +146,9 @@ impl Service {
         })
     }
 
-    /// Every open stage with its count and its first tickets, the next due first.
+    /// Every open stage with its count and its first tickets, the next due first. For staff, who see clocks.
     pub async fn board(&self, actor: &Actor, first: u64) -> Result<Vec<BoardColumn>> {
+        require(actor, Action::SeeInternals, "the board is for staff")?;
         let open = Criterion::Stage(Comparison::In(process::OPEN.to_vec()));
         let filter = TicketFilter { scope: actor.company_scope(), criteria: vec![open] };
         let counts = store::tickets::count_by_stage(&self.db, &filter).await?;
@@ -146,6 +159,7 @@ impl Service {
                 sort: TicketSort::DueAt,
                 order: Order::Asc,
                 page: PageRequest { after: None, first },
+                with_clocks: true,
             };
             let tickets = self.tickets(actor, query).await?;
             columns.push(BoardColumn { stage, count: counts.get(&stage).copied().unwrap_or(0), tickets });
@@ -166,13 +180,20 @@ impl Service {
     }
 
     /// The history of some tickets that the actor can see, oldest first.
-    pub async fn events(&self, tickets: &[TicketId]) -> Result<Vec<ticket_event::Model>> {
-        Ok(store::events::of_many(&self.db, tickets).await?)
+    pub async fn events(&self, tickets: &[TicketId]) -> Result<Vec<WithNames<ticket_event::Model>>> {
+        let rows = store::events::of_many(&self.db, tickets).await?;
+        self.with_names(rows, doer).await
+    }
+
+    /// An event that was heard, with whoever did it.
+    pub async fn named_event(&self, row: ticket_event::Model) -> Result<Option<WithNames<ticket_event::Model>>> {
+        Ok(self.with_names(vec![row], doer).await?.pop())
     }
 
     /// The questions to the client of some tickets that the actor can see, oldest first.
-    pub async fn clarifications(&self, tickets: &[TicketId]) -> Result<Vec<clarification::Model>> {
-        Ok(store::clarifications::of_many(&self.db, tickets).await?)
+    pub async fn clarifications(&self, tickets: &[TicketId]) -> Result<Vec<WithNames<clarification::Model>>> {
+        let rows = store::clarifications::of_many(&self.db, tickets).await?;
+        self.with_names(rows, |row| (row.asked_by, Some(row.contact_id))).await
     }
 
     /// The alerts of some tickets, oldest first. Only staff see alerts.
@@ -182,9 +203,10 @@ impl Service {
     }
 
     /// The notices of some tickets, oldest first. Only staff see the ledger.
-    pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<notice::Model>> {
+    pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<WithNames<notice::Model>>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::of_many(&self.db, tickets).await?)
+        let rows = store::notices::of_many(&self.db, tickets).await?;
+        self.with_names(rows, addressee).await
     }
 
     /// Some alerts.
@@ -209,9 +231,10 @@ impl Service {
     }
 
     /// A notice.
-    pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<notice::Model>> {
+    pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<WithNames<notice::Model>>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::find(&self.db, id).await?)
+        let rows = store::notices::find(&self.db, id).await?.into_iter().collect();
+        Ok(self.with_names(rows, addressee).await?.pop())
     }
 
     /// A page of the ledger, the latest first.
@@ -220,9 +243,10 @@ impl Service {
         actor: &Actor,
         filter: &NoticeFilter,
         page: PageRequest,
-    ) -> Result<Page<notice::Model>> {
+    ) -> Result<Page<WithNames<notice::Model>>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::notices::page(&self.db, filter, page.after, page.first).await?)
+        let Page { rows, has_next } = store::notices::page(&self.db, filter, page.after, page.first).await?;
+        Ok(Page { rows: self.with_names(rows, addressee).await?, has_next })
     }
 
     /// Some companies; a contact sees their own.
@@ -314,12 +338,44 @@ impl Service {
     pub async fn outbox(&self, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
         Ok(store::notices::list(&self.db, state, limit).await?)
     }
+}
 
-    async fn due_times(&self, tickets: &[Ticket]) -> Result<HashMap<TicketId, DateTime<Utc>>> {
-        let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
-        let visits = store::visits::open_of_many(&self.db, &ids).await?;
-        Ok(visits.into_iter().filter_map(|(id, visit)| Some((id, visit.due_at?))).collect())
+impl Service {
+    /// The rows with the person and the contact that each names.
+    async fn with_names<Row>(
+        &self,
+        rows: Vec<Row>,
+        names: impl Fn(&Row) -> (Option<PersonId>, Option<ContactId>),
+    ) -> Result<Vec<WithNames<Row>>> {
+        let (people, contacts): (Vec<_>, Vec<_>) = rows.iter().map(&names).unzip();
+        let people = store::directory::person_rows(&self.db, &distinct(people)).await?;
+        let contacts = store::directory::contacts_by_id(&self.db, None, &distinct(contacts)).await?;
+        let named = rows.into_iter().map(|row| {
+            let (person, contact) = names(&row);
+            WithNames {
+                person: person.and_then(|id| people.get(&id).cloned()),
+                contact: contact.and_then(|id| contacts.get(&id).cloned()),
+                row,
+            }
+        });
+        Ok(named.collect())
     }
+}
+
+const fn addressee(row: &notice::Model) -> (Option<PersonId>, Option<ContactId>) {
+    (row.person_id, row.contact_id)
+}
+
+fn doer(row: &ticket_event::Model) -> (Option<PersonId>, Option<ContactId>) {
+    match row.actor_kind {
+        ActorKind::Person => (row.actor_id.map(PersonId), None),
+        ActorKind::Contact => (None, row.actor_id.map(ContactId)),
+        ActorKind::System => (None, None),
+    }
+}
+
+fn distinct<Id: Ord>(ids: Vec<Option<Id>>) -> Vec<Id> {
+    ids.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A company that does not exist for the actor.

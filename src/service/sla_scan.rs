@@ -25,7 +25,7 @@ use crate::{
         Result, Service,
         outbox::{About, addressees},
     },
-    store::{self, directory::PersonWithTeams},
+    store::{self, directory::PersonWithTeams, tickets::TicketView},
 };
 
 /// Visits in one transaction: enough to make statements worth their while, few enough to hold locks only for a moment.
@@ -69,9 +69,9 @@ impl Service {
     }
 
     async fn scan_batch(&self) -> Result<ScanReport> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
-        let mut visits = store::visits::claim_due(&tx, now, BATCH).await?;
+        let mut visits = store::visits::claim_due(&tx, self.clock.now(), BATCH).await?;
+        let now = self.clock.now();
         if visits.is_empty() {
             return Ok(ScanReport::default());
         }
@@ -102,14 +102,15 @@ impl Service {
     fn look_at(
         &self,
         visit: &mut Visit,
-        tickets: &HashMap<TicketId, Ticket>,
+        tickets: &HashMap<TicketId, TicketView>,
         people: &[PersonWithTeams],
         now: DateTime<Utc>,
         findings: &mut Findings,
     ) -> Result<()> {
         let reached = visit.clock().crossed(visit.alerted_level, now);
         let owner = process::stage(visit.stage).owner;
-        if let (Some(ticket), Some(team), Some(due_at)) = (tickets.get(&visit.ticket_id), owner, due(visit, now)) {
+        let ticket = tickets.get(&visit.ticket_id).map(|view| &view.ticket);
+        if let (Some(ticket), Some(team), Some(due_at)) = (ticket, owner, due(visit, now)) {
             let highest = reached.last().map(|(level, _)| *level);
             for (level, reached_at) in &reached {
                 let is_highest = Some(*level) == highest;

@@ -67,11 +67,11 @@ pub struct MoveRequest {
 impl Service {
     /// Files a ticket, which enters Validating. The same id again is the same ticket.
     pub async fn create_ticket(&self, actor: &Actor, new: NewTicket) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
+        let now = self.clock.now();
         let id = TicketId(new.id.unwrap_or_else(|| self.clock.new_uuid()));
         if let Some(known) = store::tickets::find(&tx, None, id).await? {
-            return same_ticket(actor, known);
+            return same_ticket(actor, known.ticket);
         }
         let (company, contact) = self.client(&tx, actor, new.company_id, new.contact_id).await?;
         store::policies::hold(&tx).await?;
@@ -109,7 +109,7 @@ impl Service {
             Err(StoreError::Duplicate(_)) => {
                 tx.rollback().await?;
                 let known = store::tickets::find(&self.db, None, id).await?;
-                return same_ticket(actor, known.ok_or(ServiceError::NotFound("ticket"))?);
+                return same_ticket(actor, known.ok_or(ServiceError::NotFound("ticket"))?.ticket);
             }
             inserted => inserted?,
         }
@@ -121,9 +121,9 @@ impl Service {
 
     /// Moves a ticket to another stage, or to another pipeline.
     pub async fn move_ticket(&self, actor: &Actor, id: TicketId, request: MoveRequest) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, request.expected_version).await?;
+        let now = self.clock.now();
         store::policies::hold(&tx).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
         let wanted = Move {
@@ -144,9 +144,9 @@ impl Service {
         facts: FactsInput,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        let now = self.clock.now();
         let policy = self.policy(&tx, Stage::Fixing).await?;
         let patch = facts.resolve(&tx).await?;
         let decision = moves::change_facts(&ticket, actor, &patch, &self.surroundings(&policy, now))?;
@@ -162,9 +162,9 @@ impl Service {
         reason: &str,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        let now = self.clock.now();
         store::policies::hold(&tx).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
         let decision = moves::promise(&ticket, actor, date, reason, &self.surroundings(&policy, now))?;
@@ -179,9 +179,9 @@ impl Service {
         assignee: Option<PersonId>,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        let now = self.clock.now();
         let assignee = match assignee {
             Some(person) => Some(assignable(&tx, person).await?),
             None => None,
@@ -190,7 +190,9 @@ impl Service {
         self.store_decision(tx, actor, &ticket, decision, now).await
     }
 
-    /// The ticket, held; the same answer for one that does not exist and one that the actor may not see.
+    /// The ticket, held. The clock is read after this: who waited here comes after whoever was waited for.
+    ///
+    /// The same answer for one that does not exist and one that the actor may not see.
     pub(super) async fn lock_ticket(
         &self,
         tx: &DatabaseTransaction,

@@ -149,8 +149,14 @@ pub async fn person(db: &impl ConnectionTrait, id: PersonId) -> Result<Option<Pe
 
 /// Some people with their teams.
 pub async fn people_by_id(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<HashMap<PersonId, PersonWithTeams>> {
-    let rows = person::Entity::find().filter(person::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    let rows = person_rows(db, ids).await?.into_values().collect();
     Ok(with_teams(db, rows).await?.into_iter().map(|person| (person.person.id, person)).collect())
+}
+
+/// Some people's rows, without their teams.
+pub async fn person_rows(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<HashMap<PersonId, person::Model>> {
+    let rows = person::Entity::find().filter(person::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// The person with this mail address.

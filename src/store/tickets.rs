@@ -67,8 +67,17 @@ fn joined(selection: Select<ticket::Entity>) -> Joined {
         .find_also(ticket::Entity, person::Entity)
 }
 
+/// A ticket with the rows that it was joined with, so that front ends need not ask for them again.
+#[derive(Clone, Debug)]
+pub struct TicketView {
+    pub ticket: Ticket,
+    pub company: company::Model,
+    pub contact: contact::Model,
+    pub assignee: Option<person::Model>,
+}
+
 /// The ticket with this id, if the scope contains it.
-pub async fn find(db: &impl ConnectionTrait, scope: Option<CompanyId>, id: TicketId) -> Result<Option<Ticket>> {
+pub async fn find(db: &impl ConnectionTrait, scope: Option<CompanyId>, id: TicketId) -> Result<Option<TicketView>> {
     let selection = ticket::Entity::visible_to(scope).filter(ticket::COLUMN.id.eq(id));
     joined(selection).one(db).await?.map(from_row).transpose()
 }
@@ -78,7 +87,7 @@ pub async fn find_by_number(
     db: &impl ConnectionTrait,
     scope: Option<CompanyId>,
     number: i64,
-) -> Result<Option<Ticket>> {
+) -> Result<Option<TicketView>> {
     let selection = ticket::Entity::visible_to(scope).filter(ticket::COLUMN.number.eq(number));
     joined(selection).one(db).await?.map(from_row).transpose()
 }
@@ -88,10 +97,10 @@ pub async fn find_many(
     db: &impl ConnectionTrait,
     scope: Option<CompanyId>,
     ids: &[TicketId],
-) -> Result<HashMap<TicketId, Ticket>> {
+) -> Result<HashMap<TicketId, TicketView>> {
     let selection = ticket::Entity::visible_to(scope).filter(ticket::COLUMN.id.is_in(ids.iter().copied()));
     let rows = joined(selection).all(db).await?;
-    rows.into_iter().map(|row| from_row(row).map(|ticket| (ticket.id, ticket))).collect()
+    rows.into_iter().map(|row| from_row(row).map(|view| (view.ticket.id, view))).collect()
 }
 
 /// The ticket, held until the transaction ends. On SQLite the transaction itself holds the whole database.
@@ -102,10 +111,10 @@ pub async fn lock(db: &impl ConnectionTrait, scope: Option<CompanyId>, id: Ticke
         let row = ticket::Entity::find_by_id(id).select_only().column(ticket::Column::Id);
         row.lock(LockType::NoKeyUpdate).into_tuple::<TicketId>().one(db).await?;
     }
-    find(db, scope, id).await
+    Ok(find(db, scope, id).await?.map(|view| view.ticket))
 }
 
-/// A page of tickets, each with its position.
+/// A page of tickets.
 pub async fn page(
     db: &impl ConnectionTrait,
     filter: &TicketFilter,
@@ -113,7 +122,7 @@ pub async fn page(
     order: Order,
     after: Option<Position>,
     first: u64,
-) -> Result<Page<Ticket>> {
+) -> Result<Page<TicketView>> {
     let keyset =
         Keyset { key: sort_key(sort), id: Expr::col((ticket::Entity, ticket::Column::Id)), order, after, first };
     let rows = paged(joined(selection(filter)), &keyset).all(db).await?;
@@ -213,7 +222,7 @@ fn sort_key(sort: TicketSort) -> SimpleExpr {
     }
 }
 
-fn from_row((row, company, contact, subtype, assignee): Row) -> Result<Ticket> {
+fn from_row((row, company, contact, subtype, assignee): Row) -> Result<TicketView> {
     let (Some(company), Some(contact), Some(subtype)) = (company, contact, subtype) else {
         return Err(StoreError::corrupt("ticket", "its company, contact or subtype is missing"));
     };
@@ -240,21 +249,21 @@ fn from_row((row, company, contact, subtype, assignee): Row) -> Result<Ticket> {
         pull_request_merged_at: row.pull_request_merged_at,
         resolution_notes: row.resolution_notes,
     };
-    Ok(Ticket {
+    let ticket = Ticket {
         id: row.id,
         number: row.number,
         version: row.version,
         source: row.source,
         level_one_reference: row.level_one_reference,
-        company: Company { id: company.id, name: company.name, tier: company.tier },
+        company: Company { id: company.id, name: company.name.clone(), tier: company.tier },
         contact: Contact {
             id: contact.id,
-            name: contact.name,
-            email: contact.email,
-            locale: contact.locale,
-            time_zone: contact.time_zone,
+            name: contact.name.clone(),
+            email: contact.email.clone(),
+            locale: contact.locale.clone(),
+            time_zone: contact.time_zone.clone(),
         },
-        assignee: assignee.map(|person| Assignee { id: person.id, name: person.name }),
+        assignee: assignee.as_ref().map(|person| Assignee { id: person.id, name: person.name.clone() }),
         created_by_kind: row.created_by_kind,
         created_by_id: row.created_by_id,
         stage: row.stage,
@@ -270,7 +279,8 @@ fn from_row((row, company, contact, subtype, assignee): Row) -> Result<Ticket> {
         facts,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    })
+    };
+    Ok(TicketView { ticket, company, contact, assignee })
 }
 
 /// A subtype's row, as the rules see it.

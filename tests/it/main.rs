@@ -12,6 +12,7 @@ mod replicas;
 mod schema;
 mod sla;
 mod sla_clock;
+mod statements;
 mod subscriptions;
 mod support;
 mod two_servers;

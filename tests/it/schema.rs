@@ -1,19 +1,21 @@
 //! The schema's file, and what is served of it.
 
+use secondline::graphql;
+
 use crate::support::each_database;
 
 #[test]
 fn schema_graphql_is_what_the_code_prints() {
     let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).unwrap_or_default();
     assert!(
-        file.trim() == secondline::graphql::sdl().trim(),
+        file.trim() == graphql::sdl().trim(),
         "schema.graphql is not current: run `cargo run -- schema > schema.graphql` and review the difference"
     );
 }
 
 #[test]
 fn everything_in_the_schema_has_a_description() {
-    let sdl = secondline::graphql::sdl();
+    let sdl = graphql::sdl();
     let mut undescribed = Vec::new();
     let mut container = String::new();
     let mut previous_ends_description = false;
@@ -60,11 +62,11 @@ fn is_stock(name: &str) -> bool {
 each_database! {
     async fn the_queries_that_graphiql_starts_with_work(app) {
         let starter = include_str!("../../src/http/graphiql/starter.graphql");
-        let schema = secondline::graphql::schema(app.service.clone());
+        let schema = graphql::schema(app.service.clone());
         let staff = app.service.authenticate(&app.cast.qa.token).await.unwrap();
         for operation in ["Process", "Tickets"] {
             let request = async_graphql::Request::new(starter).operation_name(operation);
-            let request = secondline::graphql::prepare(request, &app.service, staff.clone());
+            let request = graphql::prepare(request, &app.service, staff.clone());
             assert_eq!(schema.execute(request).await.errors, []);
         }
     }

@@ -259,7 +259,7 @@ impl DirectoryMutations {
             administrator: input.is_administrator,
             active: None,
         };
-        payload(service(context)?.create_person(actor(context)?, person).await.map(Person))
+        payload(service(context)?.create_person(actor(context)?, person).await.map(Person::from))
     }
 
     /// Changes a member of staff. For administrators, of whom one always remains.
@@ -282,7 +282,7 @@ impl DirectoryMutations {
             active: input.is_active,
         };
         let actor = actor(context)?;
-        payload(service(context)?.update_person(actor, id, person, input.expected_version).await.map(Person))
+        payload(service(context)?.update_person(actor, id, person, input.expected_version).await.map(Person::from))
     }
 
     /// Adds a subtype to a category. For administrators.

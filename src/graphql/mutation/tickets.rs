@@ -296,7 +296,7 @@ impl TicketMutations {
         input: RetryNoticeInput,
     ) -> Result<RetryNoticePayload, ApiError> {
         let id: NoticeId = id::parse(&input.notice_id, "notice")?;
-        payload(service(context)?.retry_notice(actor(context)?, id).await.map(Notice))
+        payload(service(context)?.retry_notice(actor(context)?, id).await.map(Notice::from))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 use entity::{
-    company, contact,
+    company, contact, person,
     vocab::{Category, CompanyTier, Team},
 };
 
@@ -89,59 +89,85 @@ impl Contact {
 }
 
 /// A member of staff.
-pub struct Person(pub PersonWithTeams);
+pub struct Person {
+    person: person::Model,
+    /// The teams they work in and those they manage, when they came with the row.
+    teams: Option<(Vec<Team>, Vec<Team>)>,
+}
+
+impl From<PersonWithTeams> for Person {
+    fn from(row: PersonWithTeams) -> Self {
+        Self { person: row.person, teams: Some((row.teams, row.manages)) }
+    }
+}
+
+impl From<person::Model> for Person {
+    fn from(person: person::Model) -> Self {
+        Self { person, teams: None }
+    }
+}
+
+impl Person {
+    async fn roles(&self, context: &Context<'_>) -> Result<(Vec<Team>, Vec<Team>), ApiError> {
+        if let Some(teams) = &self.teams {
+            return Ok(teams.clone());
+        }
+        let row = loaders(context)?.load_one(self.person.id).await?;
+        Ok(row.map(|row| (row.teams, row.manages)).unwrap_or_default())
+    }
+}
 
 /// A member of staff.
 #[Object]
 impl Person {
     /// The opaque id.
     pub async fn id(&self) -> ID {
-        self.0.person.id.to_string().into()
+        self.person.id.to_string().into()
     }
 
     /// The name.
     async fn name(&self) -> &str {
-        &self.0.person.name
+        &self.person.name
     }
 
     /// The mail address. Null for contacts.
     async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(if is_internal(context)? { Some(self.0.person.email.as_str()) } else { None })
+        Ok(if is_internal(context)? { Some(self.person.email.as_str()) } else { None })
     }
 
     /// The language of mails, as a BCP 47 tag.
     async fn locale(&self) -> &str {
-        &self.0.person.locale
+        &self.person.locale
     }
 
     /// The IANA zone in which mails tell times.
     async fn time_zone(&self) -> &str {
-        &self.0.person.time_zone
+        &self.person.time_zone
     }
 
     /// The teams they work in.
-    async fn teams(&self) -> &[Team] {
-        &self.0.teams
+    async fn teams(&self, context: &Context<'_>) -> Result<Vec<Team>, ApiError> {
+        Ok(self.roles(context).await?.0)
     }
 
     /// The teams they manage.
-    async fn manages(&self) -> &[Team] {
-        &self.0.manages
+    async fn manages(&self, context: &Context<'_>) -> Result<Vec<Team>, ApiError> {
+        Ok(self.roles(context).await?.1)
     }
 
     /// Whether they administer the deployment.
     async fn is_administrator(&self) -> bool {
-        self.0.person.administrator
+        self.person.administrator
     }
 
     /// Whether they sign in and get mail.
     async fn is_active(&self) -> bool {
-        self.0.person.active
+        self.person.active
     }
 
     /// Grows with every change; send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
-        self.0.person.version
+        self.person.version
     }
 }
 

@@ -3,7 +3,6 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{ContactId, PersonId},
     ticket_event,
     vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
 };
@@ -19,12 +18,13 @@ use crate::{
             ticket::Ticket,
         },
     },
+    service::queries::WithNames,
     store,
 };
 
 /// One thing that happened to a ticket.
 pub struct TicketEvent {
-    row: ticket_event::Model,
+    event: WithNames<ticket_event::Model>,
     data: EventData,
 }
 
@@ -41,10 +41,10 @@ pub struct FieldChange {
 
 impl TicketEvent {
     /// The event as staff see it, or as a contact does; none where a contact does not see it at all.
-    pub fn visible(row: ticket_event::Model, is_internal: bool) -> Result<Option<Self>, ApiError> {
-        let data = store::events::data(&row)?;
-        let data = if is_internal { Some(data) } else { event::for_client(row.kind, &data) };
-        Ok(data.map(|data| Self { row, data }))
+    pub fn visible(event: WithNames<ticket_event::Model>, is_internal: bool) -> Result<Option<Self>, ApiError> {
+        let data = store::events::data(&event.row)?;
+        let data = if is_internal { Some(data) } else { event::for_client(event.row.kind, &data) };
+        Ok(data.map(|data| Self { event, data }))
     }
 }
 
@@ -53,38 +53,32 @@ impl TicketEvent {
 impl TicketEvent {
     /// The place in the log: later events have later ones.
     async fn id(&self) -> ID {
-        format!("ticket_event_{}", self.row.id).into()
+        format!("ticket_event_{}", self.event.row.id).into()
     }
 
     /// What kind of thing.
     async fn kind(&self) -> EventKind {
-        self.row.kind
+        self.event.row.kind
     }
 
     /// When it happened.
     async fn happened_at(&self) -> DateTime<Utc> {
-        self.row.happened_at
+        self.event.row.happened_at
     }
 
     /// What kind of actor did it.
     async fn actor_kind(&self) -> ActorKind {
-        self.row.actor_kind
+        self.event.row.actor_kind
     }
 
     /// The member of staff who did it.
-    async fn person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
-        match (self.row.actor_kind, self.row.actor_id) {
-            (ActorKind::Person, Some(id)) => Ok(loaders(context)?.load_one(PersonId(id)).await?.map(Person)),
-            _ => Ok(None),
-        }
+    async fn person(&self) -> Option<Person> {
+        self.event.person.clone().map(Person::from)
     }
 
     /// The contact who did it.
-    async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
-        match (self.row.actor_kind, self.row.actor_id) {
-            (ActorKind::Contact, Some(id)) => Ok(loaders(context)?.load_one(ContactId(id)).await?.map(Contact)),
-            _ => Ok(None),
-        }
+    async fn contact(&self) -> Option<Contact> {
+        self.event.contact.clone().map(Contact)
     }
 
     /// The facts that changed.
@@ -141,6 +135,6 @@ impl TicketEvent {
 
     /// The ticket, as it is now.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.row.ticket_id).await?.map(Ticket))
+        Ok(loaders(context)?.load_one(self.event.row.ticket_id).await?.map(Ticket::from))
     }
 }

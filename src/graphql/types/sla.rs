@@ -159,6 +159,6 @@ impl SlaAlert {
 
     /// The ticket.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.0.ticket_id).await?.map(Ticket))
+        Ok(loaders(context)?.load_one(self.0.ticket_id).await?.map(Ticket::from))
     }
 }

@@ -1,19 +1,16 @@
 //! A ticket. A contact sees what a client knows: no internal facts, no clocks, no ledger.
 
-use std::sync::Arc;
-
-use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    clarification,
-    id::{CompanyId, ContactId},
+    clarification, company, contact, person,
     vocab::{
         Category, DeEscalationReason, MoveKind, Platform, Priority, Severity, Stage, Team, TicketField, TicketSource,
     },
 };
 
 use crate::{
-    domain::{self, moves, process},
+    domain::{self, moves, process, visit::Visit},
     graphql::{
         context::{actor, is_internal, loaders, service},
         error::ApiError,
@@ -26,15 +23,42 @@ use crate::{
             sla::{Sla, SlaAlert, StageVisit},
         },
     },
+    service::queries::WithNames,
+    store::tickets::TicketView,
 };
 
 /// A ticket of the Level 2 Support process.
-#[derive(Clone)]
-pub struct Ticket(pub Arc<domain::ticket::Ticket>);
+pub struct Ticket(domain::ticket::Ticket, AtHand);
+
+/// What came with the ticket, so that it need not be read again.
+#[derive(Default)]
+struct AtHand {
+    company: Option<company::Model>,
+    contact: Option<contact::Model>,
+    assignee: Option<person::Model>,
+    /// `Some(None)` is a ticket that has no open visit.
+    visit: Option<Option<Visit>>,
+}
 
 impl From<domain::ticket::Ticket> for Ticket {
     fn from(ticket: domain::ticket::Ticket) -> Self {
-        Self(Arc::new(ticket))
+        Self(ticket, AtHand::default())
+    }
+}
+
+impl From<TicketView> for Ticket {
+    fn from(view: TicketView) -> Self {
+        let TicketView { ticket, company, contact, assignee } = view;
+        Self(ticket, AtHand { company: Some(company), contact: Some(contact), assignee, visit: None })
+    }
+}
+
+impl Ticket {
+    /// The ticket with its open visit at hand.
+    pub fn with_visit(view: TicketView, visit: Option<Visit>) -> Self {
+        let mut ticket = Self::from(view);
+        ticket.1.visit = Some(visit);
+        ticket
     }
 }
 
@@ -72,7 +96,6 @@ pub struct AvailableMove {
 
 /// A question to the client.
 #[derive(SimpleObject)]
-#[graphql(complex)]
 pub struct Clarification {
     /// What was asked.
     question: String,
@@ -82,26 +105,18 @@ pub struct Clarification {
     answer: Option<String>,
     /// When it was answered.
     answered_at: Option<DateTime<Utc>>,
-    #[graphql(skip)]
-    contact_id: ContactId,
-}
-
-#[ComplexObject]
-impl Clarification {
     /// Who was asked.
-    async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
-        Ok(loaders(context)?.load_one(self.contact_id).await?.map(Contact))
-    }
+    contact: Option<Contact>,
 }
 
-impl From<clarification::Model> for Clarification {
-    fn from(row: clarification::Model) -> Self {
+impl From<WithNames<clarification::Model>> for Clarification {
+    fn from(WithNames { row, contact, .. }: WithNames<clarification::Model>) -> Self {
         Self {
             question: row.question,
             asked_at: row.asked_at,
             answer: row.answer,
             answered_at: row.answered_at,
-            contact_id: row.contact_id,
+            contact: contact.map(Contact),
         }
     }
 }
@@ -136,19 +151,27 @@ impl Ticket {
 
     /// The client.
     async fn company(&self, context: &Context<'_>) -> Result<Option<Company>, ApiError> {
-        let id: CompanyId = self.0.company.id;
-        Ok(loaders(context)?.load_one(id).await?.map(Company))
+        match &self.1.company {
+            Some(company) => Ok(Some(Company(company.clone()))),
+            None => Ok(loaders(context)?.load_one(self.0.company.id).await?.map(Company)),
+        }
     }
 
     /// The client's person who hears about it.
     async fn contact(&self, context: &Context<'_>) -> Result<Option<Contact>, ApiError> {
-        Ok(loaders(context)?.load_one(self.0.contact.id).await?.map(Contact))
+        match &self.1.contact {
+            Some(contact) => Ok(Some(Contact(contact.clone()))),
+            None => Ok(loaders(context)?.load_one(self.0.contact.id).await?.map(Contact)),
+        }
     }
 
     /// Who works on it.
     async fn assignee(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
-        let Some(person) = &self.0.assignee else { return Ok(None) };
-        Ok(loaders(context)?.load_one(person.id).await?.map(Person))
+        match (&self.0.assignee, &self.1.assignee) {
+            (None, _) => Ok(None),
+            (Some(_), Some(person)) => Ok(Some(person.clone().into())),
+            (Some(person), None) => Ok(loaders(context)?.load_one(person.id).await?.map(Person::from)),
+        }
     }
 
     /// Where it stands.
@@ -351,8 +374,11 @@ impl Ticket {
         if !is_internal(context)? {
             return Ok(None);
         }
-        let visit = loaders(context)?.load_one(OpenVisitOf(self.0.id)).await?;
         let now = service(context)?.clock().now();
+        if let Some(visit) = &self.1.visit {
+            return Ok(visit.as_ref().map(|visit| Sla::read(visit, now)));
+        }
+        let visit = loaders(context)?.load_one(OpenVisitOf(self.0.id)).await?;
         Ok(visit.map(|visit| Sla::read(&visit, now)))
     }
 
@@ -370,7 +396,7 @@ impl Ticket {
     async fn history(&self, context: &Context<'_>) -> Result<Vec<TicketEvent>, ApiError> {
         let is_internal = is_internal(context)?;
         let rows = loaders(context)?.load_one(EventsOf(self.0.id)).await?.unwrap_or_default();
-        rows.into_iter().filter_map(|row| TicketEvent::visible(row, is_internal).transpose()).collect()
+        rows.into_iter().filter_map(|event| TicketEvent::visible(event, is_internal).transpose()).collect()
     }
 
     /// The questions to the client, oldest first.
@@ -394,6 +420,6 @@ impl Ticket {
             return Ok(Vec::new());
         }
         let rows = loaders(context)?.load_one(NoticesOf(self.0.id)).await?.unwrap_or_default();
-        Ok(rows.into_iter().map(Notice).collect())
+        Ok(rows.into_iter().map(Notice::from).collect())
     }
 }

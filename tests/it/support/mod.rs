@@ -44,7 +44,6 @@ pub static START: LazyLock<DateTime<Utc>> = LazyLock::new(|| "2026-06-01T09:00:0
 macro_rules! each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
         mod $name {
-            #[allow(unused_imports, reason = "a test uses what it needs")]
             use super::*;
 
             $(#[$attribute])*
