@@ -29,15 +29,16 @@ use crate::support::{
 };
 
 /// Tickets that are walked through the whole process, in 7 moves each.
-const TICKETS: usize = 42;
+const TICKETS: usize = 36;
 /// Clients that do it at once.
 const CLIENTS: usize = 6;
 /// After so many acknowledged moves the server is killed.
 const KILLED_AFTER: [usize; 2] = [90, 180];
-/// Requests whose clients go away before the answer, each on a connection of its own.
-const VANISHING: usize = 300;
-/// So many of them at once.
+/// Clients that send a move and go away before the answer: so many at once, and so often.
 const VANISHING_AT_ONCE: usize = 20;
+const WAVES: usize = 16;
+/// Somewhat longer than such a request takes when so many are under way.
+const LONGEST_STAY: Duration = Duration::from_millis(150);
 /// Moves by clients that stay, while the others vanish and once they have.
 const STAYING: usize = 60;
 /// Less than the limit after which PostgreSQL itself ends a transaction that lies idle.
@@ -224,7 +225,7 @@ fn there_or_back(turn: usize) -> Value {
 }
 
 /// Sends a move and goes away after a moment, at another point of the server's work each time.
-async fn vanish(addr: SocketAddr, token: &str, key: &str, turn: usize) {
+async fn vanish(addr: SocketAddr, token: &str, key: &str, turn: usize, number: usize) {
     let mut input = there_or_back(turn);
     input["ticketId"] = json!(key);
     let body = json!({ "query": MOVE, "variables": { "input": input } }).to_string();
@@ -235,41 +236,48 @@ async fn vanish(addr: SocketAddr, token: &str, key: &str, turn: usize) {
     );
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_micros(700 * (turn as u64 * 7 % 23))).await;
+    let moment = (turn * 7 + number) % VANISHING_AT_ONCE;
+    tokio::time::sleep(LONGEST_STAY * u32::try_from(moment).unwrap() / u32::try_from(VANISHING_AT_ONCE).unwrap()).await;
 }
 
-/// How many connections of the server lie inside a transaction in which nothing runs.
-async fn idle_in_transaction(db: &DatabaseConnection) -> i64 {
+/// Waits until no connection of the server is inside a transaction any more.
+async fn all_transactions_end(db: &DatabaseConnection) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-               AND application_name = 'secondline' AND state LIKE 'idle in transaction%'";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
-    row.unwrap().try_get_by_index(0).unwrap()
+               AND application_name = 'secondline' AND pid <> pg_backend_pid() AND state <> 'idle'";
+    let began = Instant::now();
+    loop {
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+        let open: i64 = row.unwrap().try_get_by_index(0).unwrap();
+        if open == 0 {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{open} connections were left inside a transaction");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_vanish_leave_no_transaction_open_and_harm_nobody() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
-    // Few connections, so that one that is spoilt is soon used again.
-    let server = Server::start(&app.database.url, &[("--database-connections", "4")]);
-    let token = &app.cast.operations_manager.token;
-    let keys = file(&app, server.addr, CLIENTS + VANISHING_AT_ONCE).await;
+    let server = Server::start(&app.database.url, &[]);
+    let (addr, token) = (server.addr, &app.cast.operations_manager.token);
+    let keys = file(&app, addr, CLIENTS + VANISHING_AT_ONCE).await;
     let (staying, vanishing) = keys.split_at(CLIENTS);
     let acknowledged = Acknowledged::default();
-    let stay =
-        || join_all(staying.iter().map(|key| to_and_fro(server.addr, token, key, STAYING / CLIENTS, &acknowledged)));
-    let leave = join_all(vanishing.iter().map(|key| async move {
-        for turn in 0..VANISHING / VANISHING_AT_ONCE {
-            vanish(server.addr, token, key, turn).await;
-        }
-    }));
-    tokio::join!(stay(), leave);
-    stay().await;
-
-    let began = Instant::now();
-    while idle_in_transaction(&app.db).await > 0 {
-        assert!(began.elapsed() < PATIENCE, "connections were left inside a transaction");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let stay = || join_all(staying.iter().map(|key| to_and_fro(addr, token, key, STAYING / CLIENTS, &acknowledged)));
+    let leave = |wave: usize| {
+        let numbered = vanishing.iter().enumerate();
+        join_all(numbered.map(move |(number, key)| vanish(addr, token, key, wave, number)))
+    };
+    for wave in 0..WAVES - 1 {
+        leave(wave).await;
+        // Before anybody else begins a transaction, for the end of that one would end the open one, too.
+        all_transactions_end(&app.db).await;
     }
+    tokio::join!(stay(), leave(WAVES - 1));
+    stay().await;
+    all_transactions_end(&app.db).await;
+
     let all = acknowledged.lock().unwrap().clone();
     assert_eq!(all.values().sum::<usize>(), 2 * STAYING);
     assert_whole(&app.db, &all).await;
