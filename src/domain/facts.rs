@@ -355,9 +355,10 @@ impl Check {
         if self.problems.len() == known
             && let (Patch::Set(_), Some(text)) = (patch, &value)
         {
-            // The parser alone would complete `https:acme.example`.
-            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            // The parser alone would complete `https:acme.example` and `https:///orders`.
+            let (scheme, rest) = text.split_once("://").unwrap_or_default();
             let is_web = ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+            let is_web = is_web && !rest.starts_with(['/', '\\']);
             if !is_web || !url::Url::parse(text).is_ok_and(|url| url.has_host()) {
                 let advice = "must be a complete http:// or https:// address";
                 self.problem(Code::Invalid, field, format!("{field} {advice}"));

@@ -163,7 +163,7 @@ pub struct TicketFilter {
     is_breached: Option<bool>,
     /// All of these must hold as well.
     and: Option<Vec<TicketFilter>>,
-    /// One of these must hold as well.
+    /// One of these must hold as well; an empty list does not restrict.
     or: Option<Vec<TicketFilter>>,
 }
 
@@ -217,7 +217,7 @@ impl TicketFilter {
         if let Some(filters) = self.and {
             criteria.push(Criterion::All(nested(filters, reading, depth)?));
         }
-        if let Some(filters) = self.or {
+        if let Some(filters) = self.or.filter(|filters| !filters.is_empty()) {
             criteria.push(Criterion::Any(nested(filters, reading, depth)?));
         }
         Ok(criteria)

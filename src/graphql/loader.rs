@@ -1,6 +1,6 @@
 //! Batched reads of other tables: one statement (or three, for clocks) per field and request, however many rows.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
@@ -8,6 +8,8 @@ use entity::{
     id::{CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
     notice, sla_alert, ticket_event,
 };
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     domain::{actor::Actor, visit::Visit},
@@ -22,8 +24,20 @@ pub struct Loaders {
     actor: Actor,
 }
 
+/// A batch that is ready to be read.
+pub type Batch = BoxFuture<'static, ()>;
+
 impl Loaders {
-    /// Loaders that collect the keys of one step of the execution.
+    /// Loaders whose batches whoever carries out the request reads between its steps: see [`super::execute`].
+    pub fn stepwise(service: Service, actor: Actor, batches: UnboundedSender<Batch>) -> DataLoader<Self> {
+        let hand_over = move |batch: Batch| {
+            // Nobody takes it only when nobody waits for it any more.
+            let _ = batches.send(batch);
+        };
+        DataLoader::new(Self { service, actor }, hand_over).delay(Duration::ZERO)
+    }
+
+    /// Loaders that read their batches by themselves, for the events of a socket.
     pub fn batching(service: Service, actor: Actor) -> DataLoader<Self> {
         DataLoader::new(Self { service, actor }, tokio::spawn)
     }

@@ -6,6 +6,7 @@
 mod connection;
 mod context;
 mod error;
+mod execution;
 mod filter;
 mod id;
 mod input;
@@ -16,11 +17,11 @@ mod scalar;
 mod subscription;
 mod types;
 
-use async_graphql::{Data, Request, Schema};
+use async_graphql::{Data, Schema};
 
 use crate::{domain::actor::Actor, service::Service};
 
-pub use self::{mutation::Mutation, query::Query, subscription::Subscription};
+pub use self::{execution::execute, mutation::Mutation, query::Query, subscription::Subscription};
 
 /// The schema with its three roots.
 pub type SecondlineSchema = Schema<Query, Mutation, Subscription>;
@@ -38,15 +39,7 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items())
 }
 
-/// Adds what one request needs: the caller (none sent no token) and its loaders.
-pub fn prepare(request: Request, service: &Service, caller: Option<Actor>) -> Request {
-    match caller {
-        Some(actor) => request.data(loader::Loaders::batching(service.clone(), actor.clone())).data(actor),
-        None => request,
-    }
-}
-
-/// The same for the requests of a socket.
+/// What the subscriptions of a socket need: the caller and their loaders.
 pub fn socket_data(service: &Service, caller: Option<Actor>) -> Data {
     let mut data = Data::default();
     if let Some(actor) = caller {

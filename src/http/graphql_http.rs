@@ -66,8 +66,7 @@ async fn answer_to(state: HttpState, request: Request) -> Result<GraphqlResponse
     let requests = state.requests.clone();
     let work = async move {
         let caller = auth::caller(&state.service, &parts.headers).await?;
-        let request = graphql::prepare(request, &state.service, caller);
-        Ok(state.schema.execute(request).await)
+        Ok(graphql::execute(&state.schema, &state.service, caller, request).await)
     };
     let done = tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span()));
     match done.await {

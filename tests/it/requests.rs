@@ -158,7 +158,7 @@ each_database! {
         let key = app.file_ticket().await;
         let before = app.footprint(&key).await;
         let answer = app.graphql(None, "{ process { name stages { stage } moves { kind } otherPipelines } }", json!({})).await;
-        assert_eq!(answer["data"]["process"]["stages"].as_array().unwrap().len(), 8, "{answer}");
+        assert_eq!(answer["data"]["process"]["stages"].as_array().unwrap().len(), 7, "{answer}");
         for query in [
             "viewer { person { id } }", "ticket(key: \"L2-1\") { id }", "tickets { totalCount }", "board { count }",
             "companies { totalCount }", "contacts { totalCount }", "people { totalCount }", "ticketSubtypes { id }",

@@ -66,8 +66,8 @@ each_database! {
         let staff = app.service.authenticate(&app.cast.qa.token).await.unwrap();
         for operation in ["Process", "Tickets"] {
             let request = async_graphql::Request::new(starter).operation_name(operation);
-            let request = graphql::prepare(request, &app.service, staff.clone());
-            assert_eq!(schema.execute(request).await.errors, []);
+            let answer = graphql::execute(&schema, &app.service, staff.clone(), request).await;
+            assert_eq!(answer.errors, []);
         }
     }
 }

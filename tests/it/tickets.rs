@@ -275,7 +275,7 @@ each_database! {
         let facts = json!({ "pullRequest": "https://git.example.com/7", "estimatedDeliveryDate": null });
         let input = json!({ "to": "VERIFYING", "facts": facts });
         let refused = app.refusal_without_trace(&cast.tech_manager, &key, "moveTicket", input).await;
-        assert_eq!(refused, pairs(&[("MISSING_FIELDS", "facts.estimatedDeliveryDate")]));
+        assert_eq!(refused, pairs(&[("REASON_REQUIRED", "reason"), ("MISSING_FIELDS", "facts.estimatedDeliveryDate")]));
     }
 
     async fn a_delivery_date_is_set_with_a_reason_by_the_project_manager(app) {

@@ -42,8 +42,10 @@ impl Executor for SocketExecutor {
             return schema.execute_stream_with_session_data(request, data);
         }
         let caller = data.get(&TypeId::of::<Caller>()).and_then(|caller| caller.downcast_ref::<Caller>());
-        let request = graphql::prepare(request, &self.state.service, caller.and_then(|Caller(actor)| actor.clone()));
-        let done = self.state.requests.spawn(async move { schema.execute(request).await }.in_current_span());
+        let caller = caller.and_then(|Caller(actor)| actor.clone());
+        let service = self.state.service.clone();
+        let work = async move { graphql::execute(&schema, &service, caller, request).await };
+        let done = self.state.requests.spawn(work.in_current_span());
         stream::once(async move { done.await.unwrap_or_else(|_| internal()) }).boxed()
     }
 }
