@@ -399,7 +399,7 @@ impl Check {
                 after.category
             );
             self.problem(Code::Unknown, TicketField::Subtype, message);
-        } else if *archived && patch.is_stated() {
+        } else if *archived && patch.stated().is_some() {
             let message = format!("{name} is archived; choose one that ticketSubtypes offers");
             self.problem(Code::Unknown, TicketField::Subtype, message);
         }
@@ -408,6 +408,9 @@ impl Check {
     fn merged_before(&mut self, now: DateTime<Utc>, patch: &Patch<DateTime<Utc>>) {
         if patch.stated().is_some_and(|merged_at| *merged_at > now + CLOCK_SKEW) {
             let message = "the pull request cannot have been merged in the future".to_owned();
+            self.problem(Code::Invalid, TicketField::MergedPullRequest, message);
+        } else if patch.stated().is_some_and(|merged_at| *merged_at < DateTime::UNIX_EPOCH) {
+            let message = "the pull request cannot have been merged before 1970".to_owned();
             self.problem(Code::Invalid, TicketField::MergedPullRequest, message);
         }
     }

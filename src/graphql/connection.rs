@@ -14,7 +14,7 @@ use crate::{
         error::ApiError,
     },
     service::queries::{Counted, PageRequest},
-    store::page::{Page, Position},
+    store::page::{Page, Position, SortKey, is_comparable, is_storable},
 };
 
 /// Rows of a page when the caller does not say.
@@ -90,11 +90,22 @@ where
     connection
 }
 
+/// Whether the key is what the order sorts by: a cursor may have been made up.
+fn fits(order: &str, key: &SortKey) -> bool {
+    match key {
+        SortKey::Number(_) => order.ends_with("number"),
+        SortKey::Text(name) => order.ends_with("name") && is_storable(name),
+        SortKey::Instant(at) => !order.ends_with("number") && !order.ends_with("name") && is_comparable(*at),
+    }
+}
+
 fn read(order: &str, cursor: &str) -> Result<Position, ApiError> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
     let parts: Option<(String, String, Position)> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match parts {
-        Some((version, of, position)) if version == CURSOR_VERSION && of == order => Ok(position),
+        Some((version, of, position)) if version == CURSOR_VERSION && of == order && fits(order, &position.key) => {
+            Ok(position)
+        }
         _ => Err(ApiError::bad_input("after is not a cursor of this list in this order; start from the first page")),
     }
 }

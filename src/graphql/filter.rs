@@ -14,6 +14,7 @@ use crate::{
         alerts::AlertFilter,
         criteria::{Comparison, Criterion},
         notices::NoticeFilter,
+        page::{is_comparable, is_storable},
         tickets::TicketSort,
     },
 };
@@ -22,6 +23,8 @@ use crate::{
 const DEPTH_LIMIT: usize = 5;
 /// Members of `in`, `and` and `or` lists.
 const LIST_LIMIT: usize = 100;
+/// Values in all: SQLite nests an expression a thousand deep and takes 32,766 parameters, PostgreSQL 65,535.
+const VALUES_LIMIT: usize = 500;
 
 macro_rules! word_filters {
     ($($(#[$about:meta])* $name:ident($word:ty)),+ $(,)?) => {$(
@@ -167,73 +170,96 @@ pub struct TicketFilter {
 impl TicketFilter {
     /// The criteria of the filter, at `now`. What only staff see cannot be filtered by others.
     pub fn criteria(self, now: DateTime<Utc>, is_internal: bool) -> Result<Vec<Criterion>, ApiError> {
-        self.criteria_at(now, is_internal, 0)
+        self.read(&mut Reading { now, is_internal, values: 0 }, 0)
     }
 
-    fn criteria_at(self, now: DateTime<Utc>, is_internal: bool, depth: usize) -> Result<Vec<Criterion>, ApiError> {
+    fn read(self, reading: &mut Reading, depth: usize) -> Result<Vec<Criterion>, ApiError> {
         if depth > DEPTH_LIMIT {
             return Err(ApiError::bad_input(format!("a filter nests and/or at most {DEPTH_LIMIT} deep")));
         }
         let hidden = self.priority.is_some() || self.sla_due_at.is_some() || self.is_breached.is_some();
-        if hidden && !is_internal {
+        if hidden && !reading.is_internal {
             return Err(ApiError::bad_input("priority, slaDueAt and isBreached are for staff to filter by"));
         }
         let mut criteria = Vec::new();
-        criteria.extend(each(self.number.map(NumberFilter::comparisons), Criterion::Number)?);
-        criteria.extend(each(self.stage.map(StageFilter::comparisons), Criterion::Stage)?);
-        criteria.extend(each(self.category.map(CategoryFilter::comparisons), Criterion::Category)?);
-        criteria.extend(each(self.severity.map(SeverityFilter::comparisons), Criterion::Severity)?);
-        criteria.extend(each(self.priority.map(PriorityFilter::comparisons), Criterion::Priority)?);
-        criteria.extend(each(self.source.map(SourceFilter::comparisons), Criterion::Source)?);
-        criteria.extend(each(ids(self.subtype_id), Criterion::Subtype)?);
-        criteria.extend(each(ids(self.company_id), Criterion::Company)?);
-        criteria.extend(each(ids(self.contact_id), Criterion::Contact)?);
-        criteria.extend(each(ids(self.assignee_id), Criterion::Assignee)?);
-        criteria.extend(each(days(self.estimated_delivery_date), Criterion::EstimatedDeliveryDate)?);
-        criteria.extend(each(self.created_at.map(DateTimeFilter::comparisons), Criterion::CreatedAt)?);
-        criteria.extend(each(self.updated_at.map(DateTimeFilter::comparisons), Criterion::UpdatedAt)?);
-        criteria.extend(each(self.sla_due_at.map(DateTimeFilter::comparisons), Criterion::DueAt)?);
+        criteria.extend(reading.each(self.number.map(NumberFilter::comparisons), Criterion::Number)?);
+        criteria.extend(reading.each(self.stage.map(StageFilter::comparisons), Criterion::Stage)?);
+        criteria.extend(reading.each(self.category.map(CategoryFilter::comparisons), Criterion::Category)?);
+        criteria.extend(reading.each(self.severity.map(SeverityFilter::comparisons), Criterion::Severity)?);
+        criteria.extend(reading.each(self.priority.map(PriorityFilter::comparisons), Criterion::Priority)?);
+        criteria.extend(reading.each(self.source.map(SourceFilter::comparisons), Criterion::Source)?);
+        criteria.extend(reading.each(ids(self.subtype_id), Criterion::Subtype)?);
+        criteria.extend(reading.each(ids(self.company_id), Criterion::Company)?);
+        criteria.extend(reading.each(ids(self.contact_id), Criterion::Contact)?);
+        criteria.extend(reading.each(ids(self.assignee_id), Criterion::Assignee)?);
+        // The client hears of a date once it is promised.
+        let date = if reading.is_internal { Criterion::EstimatedDeliveryDate } else { Criterion::PromisedDeliveryDate };
+        criteria.extend(reading.each(days(self.estimated_delivery_date), date)?);
+        criteria.extend(reading.each(instants(self.created_at)?, Criterion::CreatedAt)?);
+        criteria.extend(reading.each(instants(self.updated_at)?, Criterion::UpdatedAt)?);
+        criteria.extend(reading.each(instants(self.sla_due_at)?, Criterion::DueAt)?);
         if let Some(TextFilter { eq, contains }) = self.subject {
+            if [&eq, &contains].into_iter().flatten().any(|text| !is_storable(text)) {
+                return Err(ApiError::bad_input("no text contains U+0000"));
+            }
+            reading.count(2)?;
             criteria.extend(eq.map(|text| Criterion::Subject(Comparison::Eq(text))));
             criteria.extend(contains.map(Criterion::SubjectContains));
         }
         if let Some(is_open) = self.is_open {
+            reading.count(Stage::all().count())?;
             let stages = Stage::all().filter(|stage| process::is_open(*stage) == is_open).collect();
             criteria.push(Criterion::Stage(Comparison::In(stages)));
         }
+        let now = reading.now;
+        reading.count(1)?;
         criteria.extend(self.is_breached.map(|breached| Criterion::Breached { breached, now }));
         if let Some(filters) = self.and {
-            criteria.push(Criterion::All(nested(filters, now, is_internal, depth)?));
+            criteria.push(Criterion::All(nested(filters, reading, depth)?));
         }
         if let Some(filters) = self.or {
-            criteria.push(Criterion::Any(nested(filters, now, is_internal, depth)?));
+            criteria.push(Criterion::Any(nested(filters, reading, depth)?));
         }
         Ok(criteria)
     }
 }
 
-fn nested(
-    filters: Vec<TicketFilter>,
+/// A filter that is being read.
+struct Reading {
     now: DateTime<Utc>,
+    /// Whether staff ask, who see what contacts do not.
     is_internal: bool,
-    depth: usize,
-) -> Result<Vec<Criterion>, ApiError> {
-    within_limit(filters.len())?;
-    let of = |filter: TicketFilter| filter.criteria_at(now, is_internal, depth + 1).map(Criterion::All);
-    filters.into_iter().map(of).collect()
+    /// The values that it compares with so far.
+    values: usize,
 }
 
-fn each<T>(
-    comparisons: Option<Vec<Comparison<T>>>,
-    criterion: impl Fn(Comparison<T>) -> Criterion,
-) -> Result<Vec<Criterion>, ApiError> {
-    let comparisons = comparisons.unwrap_or_default();
-    for comparison in &comparisons {
-        if let Comparison::In(values) = comparison {
-            within_limit(values.len())?;
+impl Reading {
+    fn each<T>(
+        &mut self,
+        comparisons: Option<Vec<Comparison<T>>>,
+        criterion: impl Fn(Comparison<T>) -> Criterion,
+    ) -> Result<Vec<Criterion>, ApiError> {
+        let comparisons = comparisons.unwrap_or_default();
+        for comparison in &comparisons {
+            let values = if let Comparison::In(values) = comparison { values.len() } else { 1 };
+            within_limit(values)?;
+            self.count(values)?;
         }
+        Ok(comparisons.into_iter().map(criterion).collect())
     }
-    Ok(comparisons.into_iter().map(criterion).collect())
+
+    fn count(&mut self, values: usize) -> Result<(), ApiError> {
+        self.values += values;
+        if self.values <= VALUES_LIMIT {
+            return Ok(());
+        }
+        Err(ApiError::bad_input(format!("a filter compares with at most {VALUES_LIMIT} values in all")))
+    }
+}
+
+fn nested(filters: Vec<TicketFilter>, reading: &mut Reading, depth: usize) -> Result<Vec<Criterion>, ApiError> {
+    within_limit(filters.len())?;
+    filters.into_iter().map(|filter| filter.read(reading, depth + 1).map(Criterion::All)).collect()
 }
 
 fn within_limit(length: usize) -> Result<(), ApiError> {
@@ -241,6 +267,17 @@ fn within_limit(length: usize) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::bad_input(format!("a list in a filter has at most {LIST_LIMIT} members")))
+}
+
+fn instants(filter: Option<DateTimeFilter>) -> Result<Option<Vec<Comparison<DateTime<Utc>>>>, ApiError> {
+    let mut far_off = false;
+    let mut checked = |at: DateTime<Utc>| {
+        far_off |= !is_comparable(at);
+        at
+    };
+    let comparisons = filter.map(DateTimeFilter::comparisons).unwrap_or_default();
+    let comparisons = comparisons.into_iter().map(|comparison| map(comparison, &mut checked)).collect();
+    if far_off { Err(ApiError::bad_input("an instant has a year of four digits")) } else { Ok(Some(comparisons)) }
 }
 
 fn ids<Id: std::str::FromStr + From<Uuid>>(filter: Option<IdFilter>) -> Option<Vec<Comparison<Id>>> {

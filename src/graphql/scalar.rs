@@ -1,7 +1,12 @@
 //! Scalars that async-graphql does not have.
 
+use std::ops::RangeInclusive;
+
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Datelike, NaiveDate, TimeDelta};
+
+/// The years of days that anybody means. Further off, a day is a slip, and the databases do not agree on how to keep it.
+const YEARS: RangeInclusive<i32> = 1900..=2999;
 
 /// A calendar day, as ISO 8601: `2026-11-27`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +19,10 @@ impl ScalarType for Date {
         match &value {
             Value::String(text) => text
                 .parse()
+                .ok()
+                .filter(|day: &NaiveDate| YEARS.contains(&day.year()))
                 .map(Self)
-                .map_err(|_| InputValueError::custom("a date is written as year-month-day, such as 2026-11-27")),
+                .ok_or_else(|| InputValueError::custom("a date is written as year-month-day, such as 2026-11-27")),
             _ => Err(InputValueError::expected_type(value)),
         }
     }

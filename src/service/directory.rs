@@ -204,7 +204,8 @@ impl Service {
             },
         };
         if was_administrator && !is_administrator(&row) {
-            another_administrator(&tx, id).await?;
+            let field = if row.person.active { "isAdministrator" } else { "isActive" };
+            another_administrator(&tx, id, field).await?;
         }
         store::directory::save_person(&tx, &mut row).await.map_err(|error| taken(error, "email", "person"))?;
         self.commit(tx).await?;
@@ -301,13 +302,14 @@ const fn is_administrator(row: &PersonWithTeams) -> bool {
     row.person.administrator && row.person.active
 }
 
-async fn another_administrator(tx: &DatabaseTransaction, than: PersonId) -> Result<()> {
+async fn another_administrator(tx: &DatabaseTransaction, than: PersonId, field: &str) -> Result<()> {
+    store::directory::hold_administrators(tx).await?;
     let people = store::directory::active_people(tx).await?;
     if people.iter().any(|row| row.person.id != than && row.person.administrator) {
         return Ok(());
     }
     let message = "this is the only active administrator; make another one first";
-    Err(Problem::at(Code::Invalid, "administrator", message).into())
+    Err(Problem::at(Code::Invalid, field, message).into())
 }
 
 fn taken(error: StoreError, field: &str, what: &str) -> ServiceError {

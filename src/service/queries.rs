@@ -106,7 +106,7 @@ impl Service {
     pub async fn tickets(&self, actor: &Actor, query: TicketQuery) -> Result<Page<PlacedTicket>> {
         let TicketQuery { criteria, sort, order, page, with_clocks } = query;
         let filter = TicketFilter { scope: actor.company_scope(), criteria };
-        let found = store::tickets::page(&self.db, &filter, sort, order, page.after, page.first).await?;
+        let found = store::tickets::page(&self.db, &filter, sort, order.clone(), page.after, page.first).await?;
         let mut visits = HashMap::new();
         if with_clocks || sort == TicketSort::DueAt {
             let ids: Vec<_> = found.rows.iter().map(|view| view.ticket.id).collect();
@@ -115,7 +115,7 @@ impl Service {
         Ok(found.map(|view| {
             let visit = visits.remove(&view.ticket.id);
             let due_at = visit.as_ref().and_then(|visit: &Visit| visit.due_at);
-            PlacedTicket { position: store::tickets::position(&view.ticket, sort, due_at), view, visit }
+            PlacedTicket { position: store::tickets::position(&view.ticket, sort, &order, due_at), view, visit }
         }))
     }
 

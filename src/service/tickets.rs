@@ -14,7 +14,7 @@ use crate::{
         actor::{Action, Actor, may},
         facts::{FactsPatch, Patch, clean_text},
         moves::{self, Decision, Move, Surroundings, Target},
-        refusal::{Code, Problem, input_path},
+        refusal::{Code, Problem, Refusal, input_path},
         ticket::{Assignee, Company, Contact, Ticket},
         visit::Policy,
     },
@@ -73,12 +73,15 @@ impl Service {
         if let Some(known) = store::tickets::find(&tx, None, id).await? {
             return same_ticket(actor, known.ticket);
         }
-        let (company, contact) = self.client(&tx, actor, new.company_id, new.contact_id).await?;
+        let client = self.client(&tx, actor, new.company_id, new.contact_id).await;
         store::policies::hold(&tx).await?;
         let policy = self.policy(&tx, Stage::Fixing).await?;
-        let patch = new.facts.resolve(&tx).await?;
-        let facts = moves::file(actor, &patch, &self.surroundings(&policy, now))?;
-        let level_one_reference = reference(new.level_one_reference)?;
+        let facts = match new.facts.resolve(&tx).await {
+            Ok(patch) => moves::file(actor, &patch, &self.surroundings(&policy, now)).map_err(ServiceError::from),
+            Err(error) => Err(error),
+        };
+        let reference = reference(new.level_one_reference);
+        let ((company, contact), (facts, level_one_reference)) = both(client, both(facts, reference))?;
         let ticket = Ticket {
             id,
             number: store::tickets::next_number(&tx).await?,
@@ -246,8 +249,12 @@ impl Service {
             Actor::Person(_) | Actor::System => (company_id, contact_id),
         };
         let missing = |field| Problem::at(Code::MissingFields, field, format!("{field} is required"));
-        let company_id = company_id.ok_or_else(|| missing("companyId"))?;
-        let contact_id = contact_id.ok_or_else(|| missing("contactId"))?;
+        let (company_id, contact_id) = match (company_id, contact_id) {
+            (Some(company_id), Some(contact_id)) => (company_id, contact_id),
+            (Some(_), None) => return Err(missing("contactId").into()),
+            (None, Some(_)) => return Err(missing("companyId").into()),
+            (None, None) => return Err(Refusal(vec![missing("companyId"), missing("contactId")]).into()),
+        };
         let unknown = |field, what: &str| Problem::at(Code::Unknown, field, format!("there is no such {what}"));
         let company = match store::directory::company(tx, company_id).await? {
             Some(company) if may(actor, Action::FileTicket(company.id)) => company,
@@ -284,6 +291,17 @@ fn same_ticket(actor: &Actor, known: Ticket) -> Result<Ticket> {
         return Ok(known);
     }
     Err(Problem::at(Code::AlreadyExists, "id", "this id is taken; make a new one").into())
+}
+
+/// Both of them, or everything that either is refused for.
+fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(ServiceError::Refused(Refusal(problems))), Err(ServiceError::Refused(Refusal(more)))) => {
+            Err(Refusal(problems.into_iter().chain(more).collect()).into())
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 async fn assignable(tx: &DatabaseTransaction, id: PersonId) -> Result<Assignee> {

@@ -41,6 +41,8 @@ pub enum Criterion {
     Assignee(Comparison<PersonId>),
     Subtype(Comparison<TicketSubtypeId>),
     EstimatedDeliveryDate(Comparison<NaiveDate>),
+    /// The delivery date that the client was told last.
+    PromisedDeliveryDate(Comparison<NaiveDate>),
     CreatedAt(Comparison<DateTime<Utc>>),
     UpdatedAt(Comparison<DateTime<Utc>>),
     /// When the clock of the ticket's stage runs out.
@@ -77,14 +79,18 @@ impl Criterion {
             Self::EstimatedDeliveryDate(comparison) => {
                 compare(of_ticket(ticket::Column::EstimatedDeliveryDate), comparison)
             }
+            Self::PromisedDeliveryDate(comparison) => {
+                compare(of_ticket(ticket::Column::PromisedDeliveryDate), comparison)
+            }
             Self::CreatedAt(comparison) => compare(of_ticket(ticket::Column::CreatedAt), comparison),
             Self::UpdatedAt(comparison) => compare(of_ticket(ticket::Column::UpdatedAt), comparison),
             Self::DueAt(comparison) => compare(of_visit(stage_visit::Column::DueAt), comparison),
             Self::Subject(comparison) => compare(of_ticket(ticket::Column::Subject), comparison),
             Self::SubjectContains(text) => {
-                let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
-                Condition::all().add(SimpleExpr::from(Func::lower(of_ticket(ticket::Column::Subject))).like(pattern))
+                let subject = of_ticket(ticket::Column::Subject);
+                let in_any_case = SimpleExpr::from(Func::lower(subject.clone())).like(containing(&text.to_lowercase()));
+                // The databases lower only the letters that they know; what is written as stored is found all the same.
+                Condition::any().add(in_any_case).add(subject.like(containing(text)))
             }
             Self::Breached { breached, now } => {
                 let due_at = of_visit(stage_visit::Column::DueAt);
@@ -101,6 +107,11 @@ impl Criterion {
             }
         }
     }
+}
+
+fn containing(text: &str) -> LikeExpr {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }
 
 fn compare<T: Clone + Into<Value>>(column: SimpleExpr, comparison: &Comparison<T>) -> Condition {

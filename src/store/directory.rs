@@ -9,8 +9,9 @@ use ::entity::{
     vocab::{Category, Team, TeamRole},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
-    sea_query::{Expr, SimpleExpr},
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType, SimpleExpr},
 };
 
 use crate::store::{
@@ -194,6 +195,21 @@ async fn with_teams(db: &impl ConnectionTrait, rows: Vec<person::Model>) -> Resu
 pub async fn active_people(db: &impl ConnectionTrait) -> Result<Vec<PersonWithTeams>> {
     let active = person::Entity::find().filter(person::COLUMN.active.eq(true)).order_by_asc(person::Column::Id);
     with_teams(db, active.all(db).await?).await
+}
+
+/// Keeps the active administrators as they are until the transaction ends, so that of two who dismiss each other one stays.
+/// On SQLite a transaction that writes is alone anyway.
+pub async fn hold_administrators(db: &impl ConnectionTrait) -> Result<()> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let administrators = person::Entity::find()
+            .select_only()
+            .column(person::Column::Id)
+            .filter(person::COLUMN.administrator.eq(true))
+            .filter(person::COLUMN.active.eq(true))
+            .order_by_asc(person::Column::Id);
+        administrators.lock(LockType::NoKeyUpdate).into_tuple::<PersonId>().all(db).await?;
+    }
+    Ok(())
 }
 
 /// Whether any person is stored.

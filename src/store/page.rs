@@ -2,7 +2,7 @@
 //!
 //! Example: `Keyset { after: Some((name, id)), first: 50 }` asks for the 50 rows that sort after that one.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, Order, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, Value,
@@ -15,14 +15,26 @@ use crate::store::Result;
 
 /// What a list is sorted by, as a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
 pub enum SortKey {
     /// A number.
+    #[serde(rename = "n")]
     Number(i64),
     /// An instant.
+    #[serde(rename = "i")]
     Instant(DateTime<Utc>),
-    /// A name.
+    /// A name, which may well look like a number or an instant.
+    #[serde(rename = "t")]
     Text(String),
+}
+
+/// Whether a text can be compared with stored ones: PostgreSQL keeps no NUL.
+pub fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// Whether an instant can be compared with stored ones: the databases agree on four-digit years only.
+pub fn is_comparable(at: DateTime<Utc>) -> bool {
+    (0..=9999).contains(&at.year())
 }
 
 impl Default for SortKey {

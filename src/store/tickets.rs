@@ -123,8 +123,13 @@ pub async fn page(
     after: Option<Position>,
     first: u64,
 ) -> Result<Page<TicketView>> {
-    let keyset =
-        Keyset { key: sort_key(sort), id: Expr::col((ticket::Entity, ticket::Column::Id)), order, after, first };
+    let keyset = Keyset {
+        key: sort_key(sort, &order),
+        id: Expr::col((ticket::Entity, ticket::Column::Id)),
+        order,
+        after,
+        first,
+    };
     let rows = paged(joined(selection(filter)), &keyset).all(db).await?;
     let tickets = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
     Ok(Page::cut(tickets, first))
@@ -149,11 +154,11 @@ pub async fn count_by_stage(db: &impl ConnectionTrait, filter: &TicketFilter) ->
 }
 
 /// Where a ticket stands in an order; `due_at` is the due time of its open visit.
-pub fn position(ticket: &Ticket, sort: TicketSort, due_at: Option<DateTime<Utc>>) -> Position {
+pub fn position(ticket: &Ticket, sort: TicketSort, order: &Order, due_at: Option<DateTime<Utc>>) -> Position {
     let key = match sort {
         TicketSort::Number => SortKey::Number(ticket.number),
         TicketSort::UpdatedAt => SortKey::Instant(ticket.updated_at),
-        TicketSort::DueAt => SortKey::Instant(due_at.unwrap_or(NEVER)),
+        TicketSort::DueAt => SortKey::Instant(due_at.unwrap_or(undated(order))),
     };
     Position { key, id: ticket.id.0 }
 }
@@ -214,11 +219,16 @@ fn open_visit() -> RelationDef {
         .on_condition(|_, visit| Expr::col((visit, stage_visit::Column::LeftAt)).is_null().into())
 }
 
-fn sort_key(sort: TicketSort) -> SimpleExpr {
+/// What sorts after every due time, whichever way they are sorted.
+fn undated(order: &Order) -> DateTime<Utc> {
+    if *order == Order::Desc { DateTime::UNIX_EPOCH } else { NEVER }
+}
+
+fn sort_key(sort: TicketSort, order: &Order) -> SimpleExpr {
     match sort {
         TicketSort::Number => Expr::col((ticket::Entity, ticket::Column::Number)),
         TicketSort::UpdatedAt => Expr::col((ticket::Entity, ticket::Column::UpdatedAt)),
-        TicketSort::DueAt => Expr::col((stage_visit::Entity, stage_visit::Column::DueAt)).if_null(NEVER),
+        TicketSort::DueAt => Expr::col((stage_visit::Entity, stage_visit::Column::DueAt)).if_null(undated(order)),
     }
 }
 

@@ -3,16 +3,25 @@
 #![cfg(test)]
 
 mod architecture;
+mod bad_input;
+mod clarifications;
 mod delivery;
+mod directory;
+mod lists;
+mod moves;
 mod outbox;
+mod policies;
 mod process_death;
 mod readme;
 mod replicas;
+mod requests;
 mod schema;
 mod sla;
 mod sla_clock;
 mod statements;
 mod subscriptions;
 mod support;
+mod tickets;
 mod two_servers;
+mod visibility;
 mod walk;

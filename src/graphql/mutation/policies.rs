@@ -100,8 +100,9 @@ impl PolicyMutations {
         context: &Context<'_>,
         input: CreateCalendarInput,
     ) -> Result<CreateCalendarPayload, ApiError> {
+        let actor = actor(context)?;
         let made = match input.definition.read() {
-            Ok(definition) => service(context)?.create_calendar(actor(context)?, &input.name, definition).await,
+            Ok(definition) => service(context)?.create_calendar(actor, &input.name, definition).await,
             Err(refusal) => Err(refusal.into()),
         };
         payload(made.map(Calendar))

@@ -7,6 +7,7 @@ use entity::{calendar, sla_policy, vocab::Stage};
 use crate::{
     domain::{
         calendar::{CalendarDefinition, ClosedHours, ExtraWindow, Holiday, TimeOfDay, WeekWindow},
+        facts::clean_text,
         refusal::{Code, Problem, Refusal},
     },
     graphql::{error::ApiError, scalar::Date},
@@ -124,6 +125,8 @@ impl Calendar {
 }
 
 const MINUTES_PER_HOUR: f64 = 60.0;
+/// The name of a holiday is one line in a list.
+const NAME_LIMIT: usize = 200;
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -231,7 +234,7 @@ impl CalendarDefinitionInput {
                     on: hours.on.0,
                     from: reader.time("extraHours", &hours.from),
                     to: reader.time("extraHours", &hours.to),
-                    name: hours.name,
+                    name: reader.name("extraHours", &hours.name),
                 })
                 .collect(),
         };
@@ -264,7 +267,14 @@ impl Reader {
                 None
             }
         };
-        Holiday { on: holiday.on.0, name: holiday.name, closed }
+        Holiday { on: holiday.on.0, name: self.name("holidays", &holiday.name), closed }
+    }
+
+    fn name(&mut self, field: &str, text: &str) -> String {
+        clean_text(text, NAME_LIMIT, false).unwrap_or_else(|(code, why)| {
+            self.problems.push(Problem::at(code, format!("definition.{field}"), format!("a name {why}")));
+            String::new()
+        })
     }
 
     fn minutes(&mut self, hours: f64) -> u32 {

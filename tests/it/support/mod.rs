@@ -1,5 +1,6 @@
 //! The real application on a fresh database, with a clock that the test moves.
 
+pub mod checks;
 pub mod database;
 pub mod server;
 pub mod sla;

@@ -1,0 +1,172 @@
+//! Asking the client, and the answer.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{
+    checks::{each, pairs},
+    client, each_database,
+};
+
+each_database! {
+    async fn a_question_stops_the_clock_until_the_answer(app) {
+        let cast = &app.cast;
+        let key = app.file_ticket().await;
+        app.advance(TimeDelta::hours(2));
+        app.change(&cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        let clock = "sla { status dueAt dueIfResumedAt elapsed remaining } visits { originalDueAt }";
+        app.advance(TimeDelta::hours(1));
+        let ticket = app.ticket(&cast.operations, &key, clock).await;
+        assert_eq!(ticket["sla"], json!({
+            "status": "PAUSED", "dueAt": null, "dueIfResumedAt": "2026-06-02T10:00:00+00:00",
+            "elapsed": "PT2H", "remaining": "PT6H",
+        }));
+        app.advance(TimeDelta::hours(23));
+        app.change(&cast.operations, "recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" })).await;
+        let ticket = app
+            .ticket(&cast.operations, &key, "version sla { status dueAt dueIfResumedAt elapsed } \
+                visits { originalDueAt pauses { reason startedAt endedAt } } \
+                clarifications { question answer askedAt answeredAt contact { name } } history { kind text }")
+            .await;
+        assert_eq!(ticket["sla"], json!({
+            "status": "ON_TRACK", "dueAt": "2026-06-02T17:00:00+00:00", "dueIfResumedAt": null, "elapsed": "PT2H",
+        }));
+        let [asked_at, answered_at] = ["2026-06-01T11:00:00+00:00", "2026-06-02T11:00:00+00:00"];
+        assert_eq!(ticket["visits"], json!([{
+            "originalDueAt": "2026-06-01T17:00:00+00:00",
+            "pauses": [{ "reason": "WAITING_CLIENT", "startedAt": asked_at, "endedAt": answered_at }],
+        }]));
+        assert_eq!(ticket["clarifications"], json!([{
+            "question": "Which browser?", "answer": "Firefox", "askedAt": asked_at, "answeredAt": answered_at,
+            "contact": { "name": "Carla Client" },
+        }]));
+        assert_eq!(ticket["history"].as_array().unwrap()[1..], [
+            json!({ "kind": "CLARIFICATION_REQUESTED", "text": "Which browser?" }),
+            json!({ "kind": "CLARIFICATION_ANSWERED", "text": "Firefox" }),
+        ]);
+        assert_eq!(ticket["version"], 3);
+    }
+
+    async fn the_client_answers_and_whoever_asked_is_told(app) {
+        let cast = &app.cast;
+        let key = app.file_ticket().await;
+        app.change(&cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        let payload = app
+            .mutate(&cast.client, "recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" }), "ticket {
+                clarifications { answer } history { kind actorKind contact { name } text } }")
+            .await;
+        assert_eq!(payload["ticket"]["clarifications"], json!([{ "answer": "Firefox" }]));
+        assert_eq!(payload["ticket"]["history"][2], json!({
+            "kind": "CLARIFICATION_ANSWERED", "actorKind": "CONTACT", "contact": { "name": "Carla Client" },
+            "text": "Firefox",
+        }));
+        let ticket = app.ticket(&cast.qa, &key, "notices { kind toAddress person { name } contact { name } }").await;
+        assert_eq!(ticket["notices"], json!([
+            { "kind": "CLARIFICATION_REQUESTED", "toAddress": "carla.client@example.com", "person": null,
+              "contact": { "name": "Carla Client" } },
+            { "kind": "CLARIFICATION_ANSWERED", "toAddress": "olga.operations@example.com",
+              "person": { "name": "Olga Operations" }, "contact": null },
+        ]));
+    }
+
+    async fn the_assignee_is_told_before_whoever_asked(app) {
+        let cast = &app.cast;
+        let key = app.file_ticket().await;
+        app.change(&cast.operations, "assignTicket", json!({ "ticketId": key, "assigneeId": cast.tech.id })).await;
+        app.change(&cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        app.change(&cast.client, "recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" })).await;
+        let ticket = app.ticket(&cast.qa, &key, "notices { person { name } }").await;
+        assert_eq!(ticket["notices"][1]["person"]["name"], "Tariq Tech");
+        assert_eq!(ticket["notices"].as_array().unwrap().len(), 2);
+    }
+
+    async fn a_colleague_answers_too(app) {
+        let colleague = client(&app.service, &app.cast.acme, "Cora Colleague").await;
+        let key = app.file_ticket().await;
+        app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        app.change(&colleague, "recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" })).await;
+    }
+
+    async fn another_companys_contact_finds_no_ticket_to_answer(app) {
+        let key = app.file_ticket().await;
+        app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        let before = app.footprint(&key).await;
+        let token = app.cast.other_client.token.as_str();
+        for id in [json!(key), before["id"].clone(), json!("L2-99"), json!("ticket_00000000000000000000000000000001")] {
+            let input = json!({ "ticketId": id, "answer": "Ours!" });
+            assert_eq!(app.mutation_error(Some(token), "recordClientAnswer", input).await, "NOT_FOUND");
+        }
+        assert_eq!(app.footprint(&key).await, before);
+    }
+
+    async fn one_question_is_open_at_a_time(app) {
+        let operations = &app.cast.operations;
+        let key = app.file_ticket().await;
+        let nothing = app.refusal_without_trace(operations, &key, "recordClientAnswer", json!({ "answer": "Yes" })).await;
+        assert_eq!(nothing, pairs(&[("NO_CLARIFICATION", "")]));
+        let ask = json!({ "ticketId": key, "question": "Which browser?" });
+        app.change(operations, "askClient", ask.clone()).await;
+        let again = app.refusal_without_trace(operations, &key, "askClient", json!({ "question": "And when?" })).await;
+        assert_eq!(again, pairs(&[("CLARIFICATION_OPEN", "")]));
+        app.change(operations, "recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" })).await;
+        app.change(operations, "askClient", ask).await;
+    }
+
+    async fn of_questions_and_answers_at_once_one_counts(app) {
+        let key = app.file_ticket().await;
+        for (mutation, input, refused) in [
+            ("askClient", json!({ "ticketId": key, "question": "Which browser?" }), "CLARIFICATION_OPEN"),
+            ("recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" }), "NO_CLARIFICATION"),
+        ] {
+            let sent = (0..5).map(|_| app.mutate(&app.cast.operations, mutation, input.clone(), "ticket { id }"));
+            let payloads = join_all(sent).await;
+            let codes: Vec<&Value> =
+                payloads.iter().map(|payload| &payload["userErrors"][0]["code"]).filter(|code| code.is_string()).collect();
+            assert_eq!(codes, [refused; 4]);
+        }
+        let ticket = app.ticket(&app.cast.qa, &key, "history { kind } visits { pauses { reason } } notices { kind }").await;
+        assert_eq!(each(&ticket["history"], "kind"), [
+            "TICKET_CREATED", "CLARIFICATION_REQUESTED", "CLARIFICATION_ANSWERED",
+        ]);
+        assert_eq!(ticket["visits"][0]["pauses"].as_array().unwrap().len(), 1);
+    }
+
+    async fn operations_and_the_stages_team_ask(app) {
+        let cast = &app.cast;
+        let key = app.file_ticket().await;
+        let ask = json!({ "question": "Which browser?" });
+        for member in [&cast.qa, &cast.tech, &cast.client] {
+            let refused = app.refusal_without_trace(member, &key, "askClient", ask.clone()).await;
+            assert_eq!(refused, pairs(&[("NOT_ALLOWED", "")]));
+        }
+        app.walk_to(&key, "REPLICATING").await;
+        for member in [&cast.qa, &cast.operations, &cast.tech_manager] {
+            app.change(member, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+            app.change(member, "recordClientAnswer", json!({ "ticketId": key, "answer": "Firefox" })).await;
+        }
+    }
+
+    async fn a_promised_date_waits_for_no_answer(app) {
+        let key = app.file_ticket().await;
+        app.walk_to(&key, "FIXING").await;
+        let input = json!({ "question": "Which browser?" });
+        let refused = app.refusal_without_trace(&app.cast.administrator, &key, "askClient", input).await;
+        assert_eq!(refused, pairs(&[("WRONG_STAGE", "")]));
+    }
+
+    async fn leaving_the_stage_ends_its_pause(app) {
+        let key = app.file_ticket().await;
+        app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        app.advance(TimeDelta::hours(3));
+        app.walk_to(&key, "REPLICATING").await;
+        let ticket = app
+            .ticket(&app.cast.qa, &key, "sla { status } visits { leftAt sla { status elapsed } pauses { endedAt } }")
+            .await;
+        assert_eq!(ticket["visits"][0], json!({
+            "leftAt": "2026-06-01T12:00:00+00:00", "sla": { "status": "MET", "elapsed": "PT0S" },
+            "pauses": [{ "endedAt": "2026-06-01T12:00:00+00:00" }],
+        }));
+        assert_eq!(ticket["sla"]["status"], "ON_TRACK");
+    }
+}
