@@ -132,6 +132,10 @@ each_database! {
             assert_eq!(socket.receive().await, Ok(json!({ "type": "complete", "id": "alerts" })));
         }
 
+        let by_staff = json!({
+            "companyId": app.cast.globex.id.to_string(), "contactId": other_client.id, "facts": app.first_facts().await,
+        });
+        app.change(operations, "createTicket", by_staff).await;
         let theirs = file_as(app, other_client).await;
         let mine = file_as(app, client).await;
         for key in [&theirs, &mine] {

@@ -43,6 +43,8 @@ impl Server {
         }
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        // From here on the process ends with the value, also where a test fails.
+        let mut server = Self { addr: SocketAddr::from(([0; 4], 0)), process, _folder: folder };
         let (said, heard) = mpsc::channel();
         // Reads on to the end, for a full pipe would stop the server.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(said.send(line))));
@@ -54,7 +56,8 @@ impl Server {
             }
             let address = log.last().and_then(|line| line.split(LISTENING).nth(1));
             if let Some(addr) = address.and_then(|rest| rest.split_whitespace().next()?.parse().ok()) {
-                return Self { addr, process, _folder: folder };
+                server.addr = addr;
+                return server;
             }
         }
     }
