@@ -42,10 +42,9 @@ fn everything_in_the_schema_has_a_description() {
             && !text.starts_with(['}', '@', '#', ')'])
             && line.starts_with(['\t', ' '])
             && !is_stock(&container)
+            && !previous_ends_description
         {
-            if !previous_ends_description {
-                undescribed.push(format!("{container}.{text}"));
-            }
+            undescribed.push(format!("{container}.{text}"));
         }
         previous_ends_description = false;
     }

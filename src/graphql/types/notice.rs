@@ -20,11 +20,11 @@ use crate::{
 };
 
 /// One mail to one recipient.
-pub struct Notice(WithNames<notice::Model>);
+pub struct Notice(Box<WithNames<notice::Model>>);
 
 impl From<WithNames<notice::Model>> for Notice {
     fn from(notice: WithNames<notice::Model>) -> Self {
-        Self(notice)
+        Self(Box::new(notice))
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A ticket of the Level 2 Support process.
-pub struct Ticket(domain::ticket::Ticket, AtHand);
+pub struct Ticket(Box<domain::ticket::Ticket>, Box<AtHand>);
 
 /// What came with the ticket, so that it need not be read again.
 #[derive(Default)]
@@ -42,14 +42,15 @@ struct AtHand {
 
 impl From<domain::ticket::Ticket> for Ticket {
     fn from(ticket: domain::ticket::Ticket) -> Self {
-        Self(ticket, AtHand::default())
+        Self(Box::new(ticket), Box::default())
     }
 }
 
 impl From<TicketView> for Ticket {
     fn from(view: TicketView) -> Self {
         let TicketView { ticket, company, contact, assignee } = view;
-        Self(ticket, AtHand { company: Some(company), contact: Some(contact), assignee, visit: None })
+        let at_hand = AtHand { company: Some(company), contact: Some(contact), assignee, visit: None };
+        Self(Box::new(ticket), Box::new(at_hand))
     }
 }
 
