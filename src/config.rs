@@ -68,7 +68,7 @@ pub struct Config {
     #[arg(long = "pipeline", env = "SECONDLINE_PIPELINE", value_name = "NAME", value_delimiter = ',')]
     pub pipelines: Vec<String>,
 
-    /// Where people reach this server, for links in mails, such as https://support.example.org
+    /// Where people reach this server, for links in mails, such as `https://support.example.org`
     #[arg(long, env = "SECONDLINE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 

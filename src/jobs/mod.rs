@@ -1,7 +1,7 @@
 //! What happens by itself: jobs on a cron schedule, in UTC.
 //!
 //! May import: `service`, `logging`, tokio-cron-scheduler. A job takes no input, looks at the database and says what it did,
-//! so that a missed tick or a restart loses nothing. Example: every 15 s [`sla_scan`] asks the service for clocks that reached
+//! so that a missed tick or a restart loses nothing. Example: every 15 s `sla_scan` asks the service for clocks that reached
 //! an alert level; while one run lasts, further ticks pass by.
 
 mod deliver;
@@ -35,9 +35,9 @@ pub struct Tools {
 /// When each job runs, as six-field cron expressions in UTC.
 #[derive(Clone, Debug)]
 pub struct Schedules {
-    /// Of [`sla_scan`].
+    /// Of `sla_scan`.
     pub sla_scan: String,
-    /// Of [`deliver`].
+    /// Of `deliver`.
     pub deliver: String,
 }
 
