@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use secondline::{clock::Clock, service::Service, store::connection};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
@@ -65,6 +65,7 @@ impl TestDatabase {
     async fn postgres(server: &str) -> Self {
         let template = POSTGRES_TEMPLATE
             .get_or_init(|| async {
+                drop_leftovers(server).await;
                 let name = format!("secondline_template_{}", std::process::id());
                 on_server(server, &[format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")])
                     .await;
@@ -102,6 +103,21 @@ async fn on_server(server: &str, statements: &[String]) {
     let db = Database::connect(server).await.unwrap();
     for statement in statements {
         db.execute_unprepared(statement).await.unwrap();
+    }
+    db.close().await.unwrap();
+}
+
+/// Drops the databases of runs that have ended; their names hold the number of their process.
+async fn drop_leftovers(server: &str) {
+    let db = Database::connect(server).await.unwrap();
+    let names = "SELECT datname FROM pg_database WHERE datname ~ '^secondline_(template|test)_'";
+    for row in db.query_all_raw(Statement::from_string(DbBackend::Postgres, names)).await.unwrap() {
+        let name: String = row.try_get_by_index(0).unwrap();
+        let process = name.split('_').nth(2).unwrap_or_default();
+        if std::path::Path::new("/proc/self").exists() && !std::path::Path::new("/proc").join(process).exists() {
+            // Another run may do the same at this moment.
+            let _ = db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}")).await;
+        }
     }
     db.close().await.unwrap();
 }
