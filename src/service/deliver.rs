@@ -3,7 +3,7 @@
 //! A notice is claimed with a lease, rendered and sent outside any transaction, and settled. A process that dies in between
 //! leaves a lease that runs out; the next attempt carries the same Message-ID.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -73,16 +73,38 @@ impl Service {
             if claimed.is_empty() {
                 return Ok(report);
             }
-            let settled = join_all(claimed.iter().map(|notice| self.deliver_one(route, notice, lease))).await;
-            for settlement in settled {
-                match settlement? {
-                    Settlement::Sent => report.sent += 1,
-                    Settlement::Retry { .. } => report.retried += 1,
-                    Settlement::Failed { .. } => report.failed += 1,
-                    Settlement::Cancelled { .. } => report.cancelled += 1,
+            let threads = threads(&claimed).into_iter().map(|thread| self.deliver_thread(route, thread, lease));
+            for settlements in join_all(threads).await {
+                for settlement in settlements? {
+                    match settlement {
+                        Settlement::Sent => report.sent += 1,
+                        Settlement::Retry { .. } => report.retried += 1,
+                        Settlement::Failed { .. } => report.failed += 1,
+                        Settlement::Cancelled { .. } => report.cancelled += 1,
+                    }
                 }
             }
         }
+    }
+
+    /// Sends what one recipient is told of one ticket, in the order in which it happened. Where one must wait, those after it
+    /// wait too, at least until their lease runs out.
+    async fn deliver_thread(
+        &self,
+        route: &MailRoute,
+        thread: Vec<&notice::Model>,
+        lease: Uuid,
+    ) -> Result<Vec<Settlement>> {
+        let mut settlements = Vec::new();
+        for notice in thread {
+            let settlement = self.deliver_one(route, notice, lease).await?;
+            let must_wait = matches!(settlement, Settlement::Retry { .. });
+            settlements.push(settlement);
+            if must_wait {
+                break;
+            }
+        }
+        Ok(settlements)
     }
 
     async fn deliver_one(&self, route: &MailRoute, notice: &notice::Model, lease: Uuid) -> Result<Settlement> {
@@ -150,6 +172,15 @@ impl Service {
         let result = route.mailer.send(&envelope).await;
         Ok(settlement(result, notice, self.clock.now()))
     }
+}
+
+/// Groups notices, which come in order, by ticket and recipient.
+fn threads(claimed: &[notice::Model]) -> Vec<Vec<&notice::Model>> {
+    let mut threads: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for notice in claimed {
+        threads.entry((notice.ticket_id, &notice.to_address)).or_default().push(notice);
+    }
+    threads.into_values().collect()
 }
 
 fn settlement(result: Result<(), SendError>, notice: &notice::Model, now: DateTime<Utc>) -> Settlement {
