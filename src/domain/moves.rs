@@ -397,19 +397,20 @@ fn date_in_past(facts: &Facts, surroundings: &Surroundings<'_>) -> Option<Proble
 
 /// What was promised and delivered before does not answer for the work that begins anew; the history keeps it.
 fn forget_outcome(kind: MoveKind, to: Stage, after: &mut Ticket) {
-    match (kind, to) {
-        (MoveKind::RejectFix, _) => after.facts.pull_request_merged_at = None,
-        (MoveKind::Reopen, Stage::Validating) => {
-            after.facts.estimated_delivery_date = None;
-            after.facts.priority = None;
-            after.facts.pull_request = None;
-            after.facts.pull_request_merged_at = None;
-            after.facts.resolution_notes = None;
-            after.promised_delivery_date = None;
-            after.proposed_priority = None;
-            after.proposed_priority_reasons.clear();
-        }
-        _ => {}
+    if kind == MoveKind::RejectFix {
+        after.facts.pull_request_merged_at = None;
+    }
+    if kind == MoveKind::Reopen {
+        after.facts.resolution_notes = None;
+    }
+    if kind == MoveKind::Reopen && to == Stage::Validating {
+        after.facts.estimated_delivery_date = None;
+        after.facts.priority = None;
+        after.facts.pull_request = None;
+        after.facts.pull_request_merged_at = None;
+        after.promised_delivery_date = None;
+        after.proposed_priority = None;
+        after.proposed_priority_reasons.clear();
     }
 }
 

@@ -153,7 +153,11 @@ each_database! {
         assert_eq!(each(&ticket["notices"], "kind"), ["DELIVERY_DATE_SET", "DELIVERED"]);
         app.advance(chrono::TimeDelta::days(1));
         assert_eq!(reopened(app, &key, "VERIFYING").await["firstResolvedAt"], first);
-        app.change(&app.cast.qa, "moveTicket", json!({ "ticketId": key, "to": "CLOSED_RESOLVED" })).await;
+        let again = json!({ "ticketId": key, "to": "CLOSED_RESOLVED" });
+        let refused = app.refusal(&app.cast.qa, "moveTicket", again).await;
+        assert_eq!(refused, pairs(&[("MISSING_FIELDS", "facts.resolutionNotes")]), "the old notes do not count again");
+        let facts = json!({ "resolutionNotes": "It lasts now" });
+        app.change(&app.cast.qa, "moveTicket", json!({ "ticketId": key, "to": "CLOSED_RESOLVED", "facts": facts })).await;
         let ticket = app.ticket(&app.cast.qa, &key, "closedAt firstResolvedAt").await;
         assert_eq!(ticket, json!({ "closedAt": "2026-06-02T09:00:00+00:00", "firstResolvedAt": first }));
     }

@@ -3,7 +3,7 @@
 use entity::vocab::{DeEscalationReason, EventKind, MoveKind, Priority, Stage, Team, TicketField};
 
 use crate::domain::{
-    facts::{FactsPatch, Patch},
+    facts::{Facts, FactsPatch, Patch},
     moves::{Move, promise},
     notice::NoticeFacts,
     refusal::Code,
@@ -90,7 +90,8 @@ fn work_that_begins_anew_in_validating_forgets_the_old_outcome() {
     assert!(reopened.ticket.knows(TicketField::AcceptanceCriteria), "the evidence still holds");
 
     let back = office().decide(&ticket, &member(Team::Operations), &to(Stage::Verifying)).unwrap();
-    assert_eq!(back.ticket.facts, ticket.facts, "closed by mistake: the work goes on where it was");
+    let unexplained = Facts { resolution_notes: None, ..ticket.facts.clone() };
+    assert_eq!(back.ticket.facts, unexplained, "closed by mistake: the work goes on where it was");
     assert_eq!(back.ticket.promised_delivery_date, ticket.promised_delivery_date);
 }
 
@@ -121,7 +122,9 @@ fn a_transferred_ticket_that_returns_to_validating_is_closed_from_there_again() 
 #[test]
 fn the_first_resolution_is_remembered_through_reopenings() {
     let close = |ticket: &Ticket, when: &str| {
-        office_at(when).decide(ticket, &administrator(), &to(Stage::ClosedResolved)).unwrap().ticket
+        let facts = FactsPatch { resolution_notes: Patch::Set("It works".to_owned()), ..FactsPatch::default() };
+        let wanted = Move { facts, ..to(Stage::ClosedResolved) };
+        office_at(when).decide(ticket, &administrator(), &wanted).unwrap().ticket
     };
     let closed = close(&full_ticket(Stage::Verifying), "03 10:00");
     let reopened = office_at("04 10:00").decide(&closed, &administrator(), &to(Stage::Verifying)).unwrap().ticket;

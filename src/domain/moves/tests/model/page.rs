@@ -272,13 +272,17 @@ impl Model {
         }
     }
 
-    /// A fix that was rejected is not merged when it comes again; a ticket reopened in Validating begins anew.
+    /// A fix that was rejected is not merged when it comes again; a ticket that is open again needs new notes to be closed, and
+    /// one reopened in Validating begins anew.
     fn forget_outcome(&mut self, to: Stage) {
         if self.stage == Stage::Verifying && to == Stage::Fixing {
             self.known.remove(&MergedPullRequest);
         }
+        if !self.is_open() {
+            self.known.remove(&ResolutionNotes);
+        }
         if !self.is_open() && to == Stage::Validating {
-            self.known.retain(|field| ![Priority, PullRequest, MergedPullRequest, ResolutionNotes].contains(field));
+            self.known.retain(|field| ![Priority, PullRequest, MergedPullRequest].contains(field));
             self.date = None;
             self.date_told = None;
         }
