@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::{SlaAlertId, TicketId},
     notice, sla_alert,
@@ -30,6 +30,10 @@ use crate::{
 
 /// Visits in one transaction: enough to make statements worth their while, few enough to hold locks only for a moment.
 const BATCH: u64 = 100;
+
+/// A level that was reached so recently is told even where a higher one was reached since: only after downtime is it old news.
+/// Four scans of the default schedule.
+const FRESH: TimeDelta = TimeDelta::minutes(1);
 
 /// What one run of the scan did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +102,7 @@ impl Service {
         Ok(report)
     }
 
-    /// Records every level that the clock has reached; people hear of the highest only.
+    /// Records every level that the clock has reached; people hear of the highest, and of others that are fresh.
     fn look_at(
         &self,
         visit: &mut Visit,
@@ -113,7 +117,7 @@ impl Service {
         if let (Some(ticket), Some(team), Some(due_at)) = (ticket, owner, due(visit, now)) {
             let highest = reached.last().map(|(level, _)| *level);
             for (level, reached_at) in &reached {
-                let is_highest = Some(*level) == highest;
+                let is_told = Some(*level) == highest || now - *reached_at <= FRESH;
                 let alert = sla_alert::Model {
                     id: self.clock.new_id(SlaAlertId),
                     visit_id: visit.id,
@@ -121,12 +125,12 @@ impl Service {
                     stage: visit.stage,
                     team,
                     level: *level,
-                    outcome: if is_highest { AlertOutcome::Raised } else { AlertOutcome::Superseded },
+                    outcome: if is_told { AlertOutcome::Raised } else { AlertOutcome::Superseded },
                     reached_at: *reached_at,
                     detected_at: now,
                     due_at,
                 };
-                if is_highest {
+                if is_told {
                     findings.events.push((ticket.id, raised(&alert)));
                     findings.notices.extend(self.tell_staff(visit, ticket, people, &alert)?);
                 }

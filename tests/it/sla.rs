@@ -16,6 +16,21 @@ use crate::support::{
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 
 each_database! {
+    async fn levels_that_one_scan_finds_fresh_are_both_told(app) {
+        let calendars = app.ask(&app.cast.administrator, "{ calendars { id name } }", json!({})).await;
+        let all_day = calendars["calendars"].as_array().unwrap().iter().find(|row| row["name"] == "24x7").unwrap();
+        let input = json!({ "stage": "VALIDATING", "budget": "PT2S", "calendarId": all_day["id"] });
+        app.mutate(&app.cast.administrator, "updateSlaPolicy", input, "slaPolicy { budget }").await;
+        let key = app.file_ticket().await;
+        app.advance(TimeDelta::seconds(15));
+        let report = app.service.sla_scan().await.unwrap();
+        assert_eq!((report.raised, report.superseded), (2, 0));
+        let ticket = app.ticket(&app.cast.qa, &key, "alerts { level outcome }").await;
+        assert_eq!(ticket["alerts"], json!([
+            { "level": "WARNING", "outcome": "RAISED" }, { "level": "BREACH", "outcome": "RAISED" },
+        ]));
+    }
+
     async fn a_clock_warns_breaches_and_escalates_twice_and_each_level_is_told_once(app) {
         let Cast { operations, qa, operations_manager, tech_manager, .. } = &app.cast;
         let colleague = staff(&app.service, "Oscar Operations", &[Team::Operations], &[], false).await;
