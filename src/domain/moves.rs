@@ -146,7 +146,7 @@ pub fn decide(
     if to == Stage::Estimating {
         events.extend(propose_priority(&mut after, surroundings));
     }
-    let client_notices = announce(Some(ticket.stage), &mut after);
+    let client_notices = announce(ticket.stage, &mut after);
     after.updated_at = surroundings.now;
     Ok(Decision { ticket: after, events, client_notices })
 }
@@ -227,7 +227,7 @@ pub fn promise(
         ..EventData::default()
     };
     let kind = if is_promised(ticket.stage) { EventKind::DeliveryDateChanged } else { EventKind::FactsChanged };
-    let client_notices = announce(Some(ticket.stage), &mut after);
+    let client_notices = announce(ticket.stage, &mut after);
     after.updated_at = surroundings.now;
     Ok(Decision { ticket: after, events: vec![Event { kind, data }], client_notices })
 }
@@ -468,7 +468,7 @@ fn propose_priority(after: &mut Ticket, surroundings: &Surroundings<'_>) -> Opti
 ///
 /// A date is told when the ticket enters Fixing and whenever it changes from there on; a date that the client knows already
 /// is not told again.
-fn announce(stage_before: Option<Stage>, after: &mut Ticket) -> Vec<NoticeFacts> {
+fn announce(stage_before: Stage, after: &mut Ticket) -> Vec<NoticeFacts> {
     let mut notices = Vec::new();
     if let Some(date) = after.facts.estimated_delivery_date.filter(|_| is_promised(after.stage)) {
         match after.promised_delivery_date {
@@ -478,7 +478,7 @@ fn announce(stage_before: Option<Stage>, after: &mut Ticket) -> Vec<NoticeFacts>
         }
         after.promised_delivery_date = Some(date);
     }
-    if stage_before != Some(after.stage) {
+    if stage_before != after.stage {
         let resolution_notes = after.facts.resolution_notes.clone().unwrap_or_default();
         match after.stage {
             Stage::ClosedResolved => notices.push(NoticeFacts::Delivered { resolution_notes }),

@@ -1,9 +1,6 @@
 //! Access tokens, of which only the hash is stored.
 
-use ::entity::{
-    access_token,
-    id::{AccessTokenId, PersonId},
-};
+use ::entity::{access_token, id::AccessTokenId};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, sea_query::Expr,
@@ -56,9 +53,4 @@ pub async fn revoke(db: &impl ConnectionTrait, id: AccessTokenId, now: DateTime<
         .exec(db)
         .await?;
     Ok(result.rows_affected == 1)
-}
-
-/// The tokens of a person.
-pub async fn of_person(db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<access_token::Model>> {
-    Ok(access_token::Entity::find().filter(access_token::COLUMN.person_id.eq(person)).all(db).await?)
 }
