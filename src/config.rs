@@ -4,6 +4,7 @@
 //! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
 //! the option it is about and what to do.
 
+mod api;
 mod secret;
 
 #[cfg(test)]
@@ -20,10 +21,15 @@ use chrono_tz::Tz;
 use tokio_cron_scheduler::Job;
 use url::Url;
 
-pub use self::secret::{Secret, hide_passwords};
+pub use self::{
+    api::ApiConfig,
+    secret::{Secret, hide_passwords},
+};
 use crate::{
     delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
     domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
+    graphql::admission::Policy,
+    http::Settings,
     store::connection,
 };
 
@@ -51,6 +57,8 @@ pub struct Config {
     pub log: LogConfig,
     #[command(flatten)]
     pub mail: MailConfig,
+    #[command(flatten)]
+    pub api: ApiConfig,
 
     /// Where to listen, as ADDRESS:PORT; port 0 takes any free one
     #[arg(long, env = "SECONDLINE_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN)]
@@ -171,6 +179,10 @@ pub struct Checked {
     pub public_url: Option<String>,
     /// Whether mails, and the mail password, cross the network in clear.
     pub mail_in_clear: bool,
+    /// What requests may ask for.
+    pub policy: Policy,
+    /// How the API is offered.
+    pub settings: Settings,
 }
 
 impl Config {
@@ -191,6 +203,7 @@ impl Config {
                 smtp_password_file: None,
                 mail_dir: None,
             },
+            api: ApiConfig::default(),
             listen: LISTEN,
             no_migrate: false,
             time_zone: Tz::UTC,
@@ -219,12 +232,18 @@ impl Config {
                  {SLA_SCAN_SCHEDULE}"
             ));
         }
-        match (database_url, pipelines, from, mailer, public_url) {
-            (Ok(database_url), Ok(pipelines), Ok(mail_from), Ok((mailer, mail_in_clear)), Ok(public_url))
-                if problems.is_empty() =>
-            {
+        let api = self.api.check().map_err(|found| found.into_iter().for_each(&mut note));
+        match (database_url, pipelines, from, mailer, public_url, api) {
+            (
+                Ok(database_url),
+                Ok(pipelines),
+                Ok(mail_from),
+                Ok((mailer, mail_in_clear)),
+                Ok(public_url),
+                Ok((policy, settings)),
+            ) if problems.is_empty() => {
                 let mailer = Arc::new(mailer);
-                Ok(Checked { database_url, pipelines, mailer, mail_from, public_url, mail_in_clear })
+                Ok(Checked { database_url, pipelines, mailer, mail_from, public_url, mail_in_clear, policy, settings })
             }
             _ => Err(ConfigError(problems)),
         }

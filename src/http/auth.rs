@@ -2,30 +2,109 @@
 //!
 //! No token is fine here, for the schema decides what needs a caller. A token that was sent and is not valid is answered at once.
 
-use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use axum::{
+    extract::ConnectInfo,
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+};
+use serde_json::{Map, Value as Json};
 
 use crate::{
     domain::actor::Actor,
-    http::answer::{self, Code, ErrorAnswer},
+    graphql::Caller,
+    http::{
+        HttpState,
+        answer::{self, Code, ErrorAnswer},
+    },
     logging::chain,
     service::{Service, ServiceError},
 };
 
 /// The scheme of RFC 6750.
 const SCHEME: &str = "bearer";
+/// A token that was revoked, or whose owner's rights changed, ends its connections within this time.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
+/// What proxies tell of the address that they were asked from; the last entry is the nearest proxy's.
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who sent these headers; none without a token.
-pub(super) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Option<Actor>, ErrorAnswer> {
-    let mut sent = headers.get_all(AUTHORIZATION).iter();
+/// Who asks, and with what they said so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identified {
+    /// Who.
+    pub(super) caller: Caller,
+    credentials: Option<String>,
+}
+
+/// Who sent this request; nobody without a token.
+pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identified, ErrorAnswer> {
+    let address = address(state, parts);
+    let mut sent = parts.headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => actor(service, value.to_str().map_err(|_| refused())?).await.map(Some),
+        (None, _) => Ok(Identified { caller: Caller { actor: None, address }, credentials: None }),
+        (Some(value), None) => identify_by(state, value.to_str().ok(), address).await,
         (Some(_), Some(_)) => Err(refused()),
     }
 }
 
-/// Who sent this `Bearer …`.
-pub(super) async fn actor(service: &Service, credentials: &str) -> Result<Actor, ErrorAnswer> {
+/// Who sent this `Bearer …`; none for credentials of no use.
+pub(super) async fn identify_by(
+    state: &HttpState,
+    credentials: Option<&str>,
+    address: Option<IpAddr>,
+) -> Result<Identified, ErrorAnswer> {
+    let credentials = credentials.ok_or_else(refused)?;
+    let actor = actor(state.api.service(), credentials).await?;
+    Ok(Identified { caller: Caller { actor: Some(actor), address }, credentials: Some(credentials.to_owned()) })
+}
+
+impl Identified {
+    /// Ends once the token is revoked or expired, or gives other rights than it did. Without a token, never.
+    pub(super) async fn out_of_force(&self, service: &Service) {
+        let Some(credentials) = &self.credentials else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK_AGAIN_EVERY).await;
+            match actor(service, credentials).await {
+                Ok(actor) if Some(&actor) == self.caller.actor.as_ref() => {}
+                // What a database that does not answer says of tokens is nothing.
+                Err(error) if error.code() != Code::Unauthenticated => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// The same, of a copy.
+    pub(super) async fn out_of_force_of(self, service: Service) {
+        self.out_of_force(&service).await;
+    }
+}
+
+/// The credentials in the payload of `connection_init`: `{"Authorization": "Bearer …"}` or `{"token": "…"}`; `Some(None)` for
+/// ones of no use.
+pub(super) fn credentials(payload: &Map<String, Json>) -> Option<Option<String>> {
+    let field =
+        |wanted: &str| payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    if let Some(value) = field("authorization") {
+        return Some(value.as_str().map(str::to_owned));
+    }
+    let token = field("token")?.as_str();
+    Some(token.map(|token| if token.contains(' ') { token.to_owned() } else { format!("Bearer {token}") }))
+}
+
+/// The address that asks: the connection's, or the one that the nearest proxy names where there is a proxy.
+fn address(state: &HttpState, parts: &Parts) -> Option<IpAddr> {
+    let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    if state.settings.behind_proxy { forwarded(&parts.headers).or(connected) } else { connected }
+}
+
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get_all(X_FORWARDED_FOR).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+async fn actor(service: &Service, credentials: &str) -> Result<Actor, ErrorAnswer> {
     let secret = bearer(credentials).ok_or_else(refused)?;
     match service.authenticate(secret).await {
         Ok(actor) => actor.ok_or_else(refused),
@@ -40,13 +119,13 @@ fn bearer(credentials: &str) -> Option<&str> {
 
 fn refused() -> ErrorAnswer {
     let message = "the token is not valid: it is unknown, expired or revoked; send `Authorization: Bearer <token>`";
-    answer::error(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)
+    answer::error(Code::Unauthenticated, message)
 }
 
 fn failure(error: &ServiceError) -> ErrorAnswer {
     if error.is_unavailable() {
         tracing::warn!(error = chain(error), "the database is not available");
-        return answer::error(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "not available now; try again");
+        return answer::error(Code::Unavailable, "not available now; try again");
     }
     tracing::error!(error = chain(error), "a token could not be checked");
     answer::internal()
@@ -54,6 +133,9 @@ fn failure(error: &ServiceError) -> ErrorAnswer {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -63,5 +145,29 @@ mod tests {
         for credentials in ["", "Bearer", "Bearer ", "Basic YTpi", "secondline_x"] {
             assert_eq!(bearer(credentials), None, "{credentials}");
         }
+    }
+
+    #[test]
+    fn tokens_are_found_in_any_case_and_under_either_name() {
+        let found = |payload: Json| credentials(payload.as_object().unwrap());
+        let bearer = Some(Some("Bearer secondline_x".to_owned()));
+        assert_eq!(found(json!({ "Authorization": "Bearer secondline_x" })), bearer);
+        assert_eq!(found(json!({ "authorization": "Bearer secondline_x", "token": "other" })), bearer);
+        assert_eq!(found(json!({ "token": "secondline_x" })), bearer);
+        assert_eq!(found(json!({ "token": "Bearer secondline_x" })), bearer);
+        assert_eq!(found(json!({ "authorization": 7 })), Some(None));
+        for none in [json!({}), json!({ "other": "x" })] {
+            assert_eq!(found(none), None);
+        }
+    }
+
+    #[test]
+    fn the_nearest_proxy_says_who_asked_it() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(forwarded(&headers), None);
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("10.9.9.9, 203.0.113.7"));
+        assert_eq!(forwarded(&headers), Some("203.0.113.7".parse().unwrap()));
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("2001:db8::1"));
+        assert_eq!(forwarded(&headers), Some("2001:db8::1".parse().unwrap()));
     }
 }
