@@ -1,34 +1,33 @@
-//! Who asks: a bearer token becomes an [`Actor`].
+//! Who asks: a bearer token becomes a [`Session`].
 //!
 //! No token is fine here, for the schema decides what needs a caller. A token that was sent and is not valid is answered at once.
 
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 
 use crate::{
-    domain::actor::Actor,
     http::answer::{self, Code, ErrorAnswer},
     logging::chain,
-    service::{Service, ServiceError},
+    service::{Service, ServiceError, sessions::Session},
 };
 
 /// The scheme of RFC 6750.
 const SCHEME: &str = "bearer";
 
 /// Who sent these headers; none without a token.
-pub(super) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Option<Actor>, ErrorAnswer> {
+pub(super) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Option<Session>, ErrorAnswer> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => actor(service, value.to_str().map_err(|_| refused())?).await.map(Some),
+        (Some(value), None) => session(service, value.to_str().map_err(|_| refused())?).await.map(Some),
         (Some(_), Some(_)) => Err(refused()),
     }
 }
 
 /// Who sent this `Bearer …`.
-pub(super) async fn actor(service: &Service, credentials: &str) -> Result<Actor, ErrorAnswer> {
+pub(super) async fn session(service: &Service, credentials: &str) -> Result<Session, ErrorAnswer> {
     let secret = bearer(credentials).ok_or_else(refused)?;
     match service.authenticate(secret).await {
-        Ok(actor) => actor.ok_or_else(refused),
+        Ok(session) => session.ok_or_else(refused),
         Err(error) => Err(failure(&error)),
     }
 }

@@ -65,7 +65,7 @@ async fn answer_to(state: HttpState, request: Request) -> Result<GraphqlResponse
     let request = parse(&body)?;
     let requests = state.requests.clone();
     let work = async move {
-        let caller = auth::caller(&state.service, &parts.headers).await?;
+        let caller = auth::caller(&state.service, &parts.headers).await?.map(|session| session.actor);
         Ok(graphql::execute(&state.schema, &state.service, caller, request).await)
     };
     let done = tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span()));

@@ -85,7 +85,7 @@ async fn accept(state: HttpState, request: Request) -> Result<Response, ErrorAns
         .map_err(|_| bad("this is the address of a WebSocket"))?;
     let protocol =
         GraphQLProtocol::from_request_parts(&mut parts, &state).await.map_err(|_| bad("the subprotocol is unknown"))?;
-    let caller = auth::caller(&state.service, &parts.headers).await?;
+    let caller = auth::caller(&state.service, &parts.headers).await?.map(|session| session.actor);
     let sockets = state.sockets.clone();
     let span = tracing::Span::current();
     Ok(upgrade
@@ -174,10 +174,11 @@ async fn session(service: &Service, caller: Option<Actor>, payload: &Value) -> a
         None => caller,
         Some(None) => return Err(FORBIDDEN.into()),
         Some(Some(credentials)) => {
-            Some(auth::actor(service, &credentials).await.map_err(|error| match error.code() {
+            let session = auth::session(service, &credentials).await.map_err(|error| match error.code() {
                 Code::Unauthenticated => FORBIDDEN,
                 _ => UNAVAILABLE,
-            })?)
+            })?;
+            Some(session.actor)
         }
     };
     let mut data = graphql::socket_data(service, caller.clone());

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod outbox;
 pub mod policies;
 pub mod queries;
+pub mod sessions;
 pub mod setup;
 pub mod sla_scan;
 pub mod tickets;

@@ -1,7 +1,7 @@
-//! Bearer tokens: made once, shown once, stored as a hash, and turned into an actor.
+//! Bearer tokens: made once, shown once, stored as a hash. [`super::sessions`] turns them into an actor.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entity::{
     access_token,
     id::{AccessTokenId, ContactId, PersonId},
@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     domain::{
-        actor::{Actor, Staff},
         facts::clean_text,
         refusal::{Code, Problem},
     },
@@ -22,8 +21,6 @@ use crate::{
 pub const TOKEN_PREFIX: &str = "secondline_";
 /// 256 bits cannot be guessed.
 const TOKEN_BYTES: usize = 32;
-/// “Last used” is noted at most once in this time, so that reading does not always write.
-const LAST_USED_GRAIN: TimeDelta = TimeDelta::minutes(1);
 /// A name is one line in a list.
 const NAME_LIMIT: usize = 100;
 
@@ -96,36 +93,6 @@ impl Service {
     pub async fn revoke_token(&self, id: AccessTokenId) -> Result<bool> {
         Ok(store::tokens::revoke(&self.db, id, self.clock.now()).await?)
     }
-
-    /// Who sends this token; none for one that is unknown, revoked, expired, or of a person who left.
-    pub async fn authenticate(&self, secret: &str) -> Result<Option<Actor>> {
-        if !secret.starts_with(TOKEN_PREFIX) {
-            return Ok(None);
-        }
-        let now = self.clock.now();
-        let Some(token) = store::tokens::find_by_hash(&self.db, &hash(secret)).await? else { return Ok(None) };
-        if token.revoked_at.is_some() || token.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Ok(None);
-        }
-        let actor = match (token.person_id, token.contact_id) {
-            (Some(id), _) => store::directory::person(&self.db, id).await?.filter(|row| row.person.active).map(|row| {
-                Actor::Person(Staff {
-                    id,
-                    teams: row.teams,
-                    manages: row.manages,
-                    administrator: row.person.administrator,
-                })
-            }),
-            (None, Some(id)) => store::directory::contact(&self.db, id)
-                .await?
-                .map(|contact| Actor::Contact { id, company_id: contact.company_id }),
-            (None, None) => None,
-        };
-        if actor.is_some() && token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
-            store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
-        }
-        Ok(actor)
-    }
 }
 
 fn new_secret() -> Result<String> {
@@ -136,6 +103,6 @@ fn new_secret() -> Result<String> {
     Ok(format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-fn hash(secret: &str) -> String {
+pub(super) fn hash(secret: &str) -> String {
     format!("{:x}", Sha256::digest(secret.as_bytes()))
 }

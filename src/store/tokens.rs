@@ -14,6 +14,11 @@ pub async fn insert(db: &impl ConnectionTrait, row: access_token::Model) -> Resu
     Ok(())
 }
 
+/// A token, whatever its state.
+pub async fn find(db: &impl ConnectionTrait, id: AccessTokenId) -> Result<Option<access_token::Model>> {
+    Ok(access_token::Entity::find_by_id(id).one(db).await?)
+}
+
 /// The token with this hash, whatever its state.
 pub async fn find_by_hash(db: &impl ConnectionTrait, hash: &str) -> Result<Option<access_token::Model>> {
     Ok(access_token::Entity::find().filter(access_token::COLUMN.token_hash.eq(hash)).one(db).await?)

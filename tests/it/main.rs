@@ -16,6 +16,7 @@ mod readme;
 mod replicas;
 mod requests;
 mod schema;
+mod sessions;
 mod sla;
 mod sla_clock;
 mod statements;

@@ -1,0 +1,91 @@
+//! Who is asking, for how long, and whether that still holds.
+//!
+//! A request asks once, with [`Service::authenticate`]. A socket lives longer than its credential may: it asks again, with
+//! [`Service::renew`], and ends when the answer is none.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{
+    access_token,
+    id::{AccessTokenId, ContactId, PersonId},
+};
+
+use crate::{
+    domain::actor::{Actor, Staff},
+    service::{
+        Result, Service,
+        tokens::{TOKEN_PREFIX, hash},
+    },
+    store::{self, directory::PersonWithTeams},
+};
+
+/// “Last used” is noted at most once in this time, so that reading does not always write.
+const LAST_USED_GRAIN: TimeDelta = TimeDelta::minutes(1);
+
+/// Whoever proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Who asks, with the rights that they had when it was checked.
+    pub actor: Actor,
+    /// When the credential ends; none for one that does not end by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    credential: Credential,
+}
+
+/// What they proved it with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Credential {
+    /// A token of ours.
+    Token(AccessTokenId),
+}
+
+impl Service {
+    /// Whose credential it is; none for one that is unknown, revoked, expired, or of a person who left.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Session>> {
+        if !secret.starts_with(TOKEN_PREFIX) {
+            return Ok(None);
+        }
+        match store::tokens::find_by_hash(&self.db, &hash(secret)).await? {
+            Some(token) => self.session_of(token).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The session as it is now, with the rights of now; none once the credential was revoked, has expired, or its person left.
+    pub async fn renew(&self, session: &Session) -> Result<Option<Session>> {
+        match &session.credential {
+            Credential::Token(id) => match store::tokens::find(&self.db, *id).await? {
+                Some(token) => self.session_of(token).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {
+        let now = self.clock.now();
+        if token.revoked_at.is_some() || token.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Ok(None);
+        }
+        let actor = match (token.person_id, token.contact_id) {
+            (Some(id), _) => self.staff(id).await?,
+            (None, Some(id)) => self.client_contact(id).await?,
+            (None, None) => None,
+        };
+        let Some(actor) = actor else { return Ok(None) };
+        if token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
+            store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
+        }
+        Ok(Some(Session { actor, expires_at: token.expires_at, credential: Credential::Token(token.id) }))
+    }
+
+    async fn staff(&self, id: PersonId) -> Result<Option<Actor>> {
+        let row = store::directory::person(&self.db, id).await?.filter(|row| row.person.active);
+        Ok(row.map(|PersonWithTeams { person, teams, manages }| {
+            Actor::Person(Staff { id, teams, manages, administrator: person.administrator })
+        }))
+    }
+
+    async fn client_contact(&self, id: ContactId) -> Result<Option<Actor>> {
+        let contact = store::directory::contact(&self.db, id).await?;
+        Ok(contact.map(|contact| Actor::Contact { id, company_id: contact.company_id }))
+    }
+}
