@@ -92,7 +92,7 @@ impl RunningApp {
         let [stop_accepting, stop_follower] = std::array::from_fn(|_| CancellationToken::new());
         let follower = TaskTracker::new();
         let api = HttpState::new(service.clone());
-        let router = http::router(api.clone());
+        let service_of_peers = http::router(api.clone()).into_make_service_with_connect_info::<SocketAddr>();
         follower.spawn({
             let (service, stop) = (service.clone(), stop_follower.clone());
             async move { service.follow_events(stop).await }
@@ -107,7 +107,8 @@ impl RunningApp {
             }
         };
         let until = stop_accepting.clone().cancelled_owned();
-        let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until).await });
+        let server =
+            tokio::spawn(async move { axum::serve(listener, service_of_peers).with_graceful_shutdown(until).await });
         tracing::info!(http.address = %addr, "listening");
         Ok(Self { addr, service, mail, server, jobs, follower, api, stop_accepting, stop_follower })
     }

@@ -28,6 +28,7 @@ use crate::{
         auth,
         request_id::RequestId,
     },
+    service::audit::Origin,
 };
 
 /// A hundred times a large query; a ticket with every text at its limit fits.
@@ -63,10 +64,12 @@ async fn answer_to(state: HttpState, request: Request) -> Result<GraphqlResponse
         Err(answer::error(StatusCode::REQUEST_TIMEOUT, Code::TooSlow, "the request's body did not arrive in time"))
     })?;
     let request = parse(&body)?;
+    let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
     let requests = state.requests.clone();
     let work = async move {
         let caller = auth::caller(&state.service, &parts.headers).await?.map(|session| session.actor);
-        Ok(graphql::execute(&state.schema, &state.service, caller, request).await)
+        let service = state.service.on_behalf_of(origin);
+        Ok(graphql::execute(&state.schema, &service, caller, request.data(service.clone())).await)
     };
     let done = tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span()));
     match done.await {

@@ -3,6 +3,7 @@
 //! May import: `store`, `domain`, `notice`, `delivery`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
+pub mod audit;
 pub mod clarifications;
 pub mod clock_changes;
 pub mod deliver;
@@ -17,15 +18,18 @@ pub mod sla_scan;
 pub mod tickets;
 pub mod tokens;
 
+use std::sync::Arc;
+
+use entity::vocab::Scope;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 use crate::{
     clock::Clock,
     domain::{
-        actor::{Action, Actor, may},
+        actor::{Action, Actor, may, missing_scope},
         refusal::{Code, Problem, Refusal},
     },
-    service::feed::Feed,
+    service::{audit::Origin, feed::Feed},
     store::{StoreError, connection},
 };
 
@@ -39,6 +43,8 @@ pub struct Service {
     /// The pipelines that a ticket can be transferred to.
     pipelines: Vec<String>,
     feed: Feed,
+    /// The request on whose behalf it works.
+    origin: Option<Arc<Origin>>,
 }
 
 /// Why a use case was not carried out. Nothing was changed.
@@ -53,6 +59,9 @@ pub enum ServiceError {
     /// The caller's role does not allow it.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),
+    /// The caller's token is restricted to other things.
+    #[error("this token lacks the scope {0}")]
+    MissingScope(Scope),
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),
@@ -92,7 +101,7 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 impl Service {
     /// The use cases over a migrated database.
     pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
-        Self { db, clock, pipelines, feed: Feed::new() }
+        Self { db, clock, pipelines, feed: Feed::new(), origin: None }
     }
 
     /// The clock that the use cases read.
@@ -130,7 +139,16 @@ impl Service {
 
 /// Refuses what the actor's role does not allow.
 fn require(actor: &Actor, action: Action, who: &'static str) -> Result<()> {
-    if may(actor, action) { Ok(()) } else { Err(ServiceError::Forbidden(who)) }
+    match missing_scope(actor, action) {
+        Some(scope) => Err(ServiceError::MissingScope(scope)),
+        None if may(actor, action) => Ok(()),
+        None => Err(ServiceError::Forbidden(who)),
+    }
+}
+
+/// Refuses a token that is restricted to other things, before anything is looked at.
+fn require_scope(actor: &Actor, action: Action) -> Result<()> {
+    missing_scope(actor, action).map_or(Ok(()), |scope| Err(ServiceError::MissingScope(scope)))
 }
 
 /// Refuses a change of something that was changed since the caller read it.

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     access_token,
     id::{AccessTokenId, ContactId, PersonId},
+    vocab::Scope,
 };
 
 use crate::{
@@ -66,9 +67,12 @@ impl Service {
             return Ok(None);
         }
         let actor = match (token.person_id, token.contact_id) {
-            (Some(id), _) => self.staff(id).await?,
+            (Some(id), _) => self.staff(id, store::tokens::scopes(&token)?).await?,
             (None, Some(id)) => self.client_contact(id).await?,
-            (None, None) => None,
+            (None, None) => {
+                let scopes = store::tokens::scopes(&token)?.unwrap_or_default();
+                Some(Actor::Integration { id: token.id, name: token.name, scopes })
+            }
         };
         let Some(actor) = actor else { return Ok(None) };
         if token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
@@ -77,10 +81,10 @@ impl Service {
         Ok(Some(Session { actor, expires_at: token.expires_at, credential: Credential::Token(token.id) }))
     }
 
-    async fn staff(&self, id: PersonId) -> Result<Option<Actor>> {
+    async fn staff(&self, id: PersonId, scopes: Option<Vec<Scope>>) -> Result<Option<Actor>> {
         let row = store::directory::person(&self.db, id).await?.filter(|row| row.person.active);
         Ok(row.map(|PersonWithTeams { person, teams, manages }| {
-            Actor::Person(Staff { id, teams, manages, administrator: person.administrator })
+            Actor::Person(Staff { id, teams, manages, administrator: person.administrator, scopes })
         }))
     }
 

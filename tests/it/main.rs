@@ -16,6 +16,7 @@ mod readme;
 mod replicas;
 mod requests;
 mod schema;
+mod scopes;
 mod sessions;
 mod sla;
 mod sla_clock;

@@ -33,7 +33,7 @@ each_database! {
             Actor::Person(staff) => staff.teams.iter().map(|team| team.word()).collect::<Vec<_>>(),
             other => panic!("{other:?} is nobody on the staff"),
         };
-        assert_eq!((teams(&session.actor), teams(&renewed.actor)), (vec!["QA"], vec!["TECH"]));
+        assert_eq!((teams(&session.actor), teams(&renewed.actor)), (vec!["QA".to_owned()], vec!["TECH".to_owned()]));
         let input = json!({ "personId": app.cast.qa.id, "isActive": false });
         app.make(&app.cast.administrator, "updatePerson", "person", input, "id").await;
         assert_eq!(app.service.renew(&renewed).await.unwrap(), None);
