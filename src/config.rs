@@ -4,6 +4,7 @@
 //! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
 //! the option it is about and what to do.
 
+mod identity;
 mod secret;
 
 #[cfg(test)]
@@ -20,7 +21,10 @@ use chrono_tz::Tz;
 use tokio_cron_scheduler::Job;
 use url::Url;
 
-pub use self::secret::{Secret, hide_passwords};
+pub use self::{
+    identity::OidcConfig,
+    secret::{Secret, hide_passwords},
+};
 use crate::{
     delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
     domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
@@ -51,6 +55,8 @@ pub struct Config {
     pub log: LogConfig,
     #[command(flatten)]
     pub mail: MailConfig,
+    #[command(flatten)]
+    pub oidc: OidcConfig,
 
     /// Where to listen, as ADDRESS:PORT; port 0 takes any free one
     #[arg(long, env = "SECONDLINE_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN)]
@@ -191,6 +197,7 @@ impl Config {
                 smtp_password_file: None,
                 mail_dir: None,
             },
+            oidc: OidcConfig::default(),
             listen: LISTEN,
             no_migrate: false,
             time_zone: Tz::UTC,
@@ -219,6 +226,7 @@ impl Config {
                  {SLA_SCAN_SCHEDULE}"
             ));
         }
+        problems.extend(self.oidc.provider().err().unwrap_or_default());
         match (database_url, pipelines, from, mailer, public_url) {
             (Ok(database_url), Ok(pipelines), Ok(mail_from), Ok((mailer, mail_in_clear)), Ok(public_url))
                 if problems.is_empty() =>

@@ -123,6 +123,7 @@ pub(super) fn check_config(config: &Config) -> Result<()> {
         ("migrate at start", if config.no_migrate { "no" } else { "yes" }.to_owned()),
         ("listen", config.listen.to_string()),
         ("public URL", checked.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
+        ("OpenID Connect", config.oidc.oidc_issuer.clone().unwrap_or_else(|| "none: only tokens made here".to_owned())),
         ("time zone", config.time_zone.name().to_owned()),
         ("pipelines", checked.pipelines.join(", ")),
         ("mail from", config.mail.mail_from.clone()),

@@ -127,6 +127,7 @@ impl From<&ServiceError> for ApiError {
             ServiceError::NotFound(what) => Self::not_found(what),
             ServiceError::Forbidden(why) => Self::forbidden(why),
             ServiceError::MissingScope(_) => Self::forbidden(&error.to_string()),
+            ServiceError::IssuerUnavailable(_) => Self::new("UNAVAILABLE", "not available now; try again in a moment"),
             ServiceError::Store(error) => Self::of_store(error),
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Code {
     MethodNotAllowed,
     /// The path is unknown.
     NotFound,
+    /// The token is valid, and of nobody who may use it here.
+    Forbidden,
     /// The token that was sent is not valid.
     Unauthenticated,
     /// The database does not answer, or not now.
@@ -38,6 +40,7 @@ impl Code {
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::NotFound => "NOT_FOUND",
+            Self::Forbidden => "FORBIDDEN",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",

@@ -44,8 +44,11 @@ fn refused() -> ErrorAnswer {
 
 fn failure(error: &ServiceError) -> ErrorAnswer {
     if error.is_unavailable() {
-        tracing::warn!(error = chain(error), "the database is not available");
+        tracing::warn!(error = chain(error), "a token cannot be checked now");
         return answer::error(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "not available now; try again");
+    }
+    if let ServiceError::Forbidden(why) = error {
+        return answer::error(StatusCode::FORBIDDEN, Code::Forbidden, *why);
     }
     tracing::error!(error = chain(error), "a token could not be checked");
     answer::internal()

@@ -1,6 +1,6 @@
 //! One public function per use case, one transaction each: load (locked) → decide → save → append events → enqueue → commit.
 //!
-//! May import: `store`, `domain`, `notice`, `delivery`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
+//! May import: `store`, `domain`, `notice`, `delivery`, `oidc`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
 pub mod audit;
@@ -9,6 +9,7 @@ pub mod clock_changes;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
+mod identities;
 pub mod outbox;
 pub mod policies;
 pub mod queries;
@@ -29,6 +30,7 @@ use crate::{
         actor::{Action, Actor, may, missing_scope},
         refusal::{Code, Problem, Refusal},
     },
+    oidc::Provider,
     service::{audit::Origin, feed::Feed},
     store::{StoreError, connection},
 };
@@ -45,6 +47,8 @@ pub struct Service {
     feed: Feed,
     /// The request on whose behalf it works.
     origin: Option<Arc<Origin>>,
+    /// The issuer whose tokens are believed, besides our own.
+    provider: Option<Arc<Provider>>,
 }
 
 /// Why a use case was not carried out. Nothing was changed.
@@ -62,15 +66,18 @@ pub enum ServiceError {
     /// The caller's token is restricted to other things.
     #[error("this token lacks the scope {0}")]
     MissingScope(Scope),
+    /// The issuer of tokens does not answer, so that nobody can say whether one is valid.
+    #[error("the issuer of tokens does not answer: {0}")]
+    IssuerUnavailable(String),
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),
 }
 
 impl ServiceError {
-    /// Whether the database does not answer, or not now: the same may succeed later.
+    /// Whether the database or the issuer of tokens does not answer, or not now: the same may succeed later.
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Unavailable(_)))
+        matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::IssuerUnavailable(_))
     }
 }
 
@@ -101,7 +108,7 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 impl Service {
     /// The use cases over a migrated database.
     pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
-        Self { db, clock, pipelines, feed: Feed::new(), origin: None }
+        Self { db, clock, pipelines, feed: Feed::new(), origin: None, provider: None }
     }
 
     /// The clock that the use cases read.

@@ -3,6 +3,8 @@
 //! A request asks once, with [`Service::authenticate`]. A socket lives longer than its credential may: it asks again, with
 //! [`Service::renew`], and ends when the answer is none.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     access_token,
@@ -12,8 +14,9 @@ use entity::{
 
 use crate::{
     domain::actor::{Actor, Staff},
+    oidc::Identity,
     service::{
-        Result, Service,
+        Result, Service, ServiceError,
         tokens::{TOKEN_PREFIX, hash},
     },
     store::{self, directory::PersonWithTeams},
@@ -37,13 +40,18 @@ pub struct Session {
 enum Credential {
     /// A token of ours.
     Token(AccessTokenId),
+    /// A token of the configured issuer.
+    Issued(Arc<Identity>),
 }
 
 impl Service {
     /// Whose credential it is; none for one that is unknown, revoked, expired, or of a person who left.
     pub async fn authenticate(&self, secret: &str) -> Result<Option<Session>> {
         if !secret.starts_with(TOKEN_PREFIX) {
-            return Ok(None);
+            return match self.identify(secret).await? {
+                Some(identity) => self.session_of_identity(Arc::new(identity)).await,
+                None => Ok(None),
+            };
         }
         match store::tokens::find_by_hash(&self.db, &hash(secret)).await? {
             Some(token) => self.session_of(token).await,
@@ -58,7 +66,21 @@ impl Service {
                 Some(token) => self.session_of(token).await,
                 None => Ok(None),
             },
+            Credential::Issued(identity) => match self.session_of_identity(Arc::clone(identity)).await {
+                // Whoever is not known here any more.
+                Err(ServiceError::Forbidden(_)) => Ok(None),
+                renewed => renewed,
+            },
         }
+    }
+
+    async fn session_of_identity(&self, identity: Arc<Identity>) -> Result<Option<Session>> {
+        if identity.expires_at <= self.clock.now() {
+            return Ok(None);
+        }
+        let actor = self.actor_of(&identity).await?;
+        let expires_at = Some(identity.expires_at);
+        Ok(actor.map(|actor| Session { actor, expires_at, credential: Credential::Issued(identity) }))
     }
 
     async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod clarifications;
 mod delivery;
