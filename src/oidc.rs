@@ -8,6 +8,8 @@ mod claims;
 mod keys;
 mod roles;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
 
@@ -20,6 +22,8 @@ const TOKEN_LIMIT: usize = 16 * 1024;
 pub const LEEWAY_S: u32 = 60;
 /// What issuers sign with by default.
 pub const ALGORITHMS: &str = "RS256,ES256";
+/// An issuer that needs longer is not there.
+pub const FETCH_WITHIN: Duration = Duration::from_secs(10);
 /// Where most issuers put groups.
 pub const GROUPS_CLAIM: &str = "groups";
 
@@ -38,6 +42,8 @@ pub struct Settings {
     pub leeway_s: u32,
     /// The algorithms that a token may be signed with.
     pub algorithms: String,
+    /// How long it has to answer.
+    pub fetch_within: Duration,
 }
 
 /// Why there is no identity.
@@ -68,7 +74,9 @@ impl Provider {
     pub fn new(settings: &Settings) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut note = |problem: String| problems.push(problem);
-        let keys = Keys::new(&settings.issuer).map_err(|why| note(format!("--oidc-issuer: {why}"))).ok();
+        let keys = Keys::new(&settings.issuer, settings.fetch_within)
+            .map_err(|why| note(format!("--oidc-issuer: {why}")))
+            .ok();
         let mapping = settings.groups.as_deref().map(Mapping::parse).transpose();
         let mapping = mapping.map_err(|why| note(format!("--oidc-groups: {why}"))).ok();
         let algorithms = algorithms(&settings.algorithms).map_err(|why| note(format!("--oidc-algorithms: {why}"))).ok();

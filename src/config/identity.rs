@@ -1,6 +1,6 @@
 //! Whose tokens are believed besides our own.
 
-use crate::oidc::{ALGORITHMS, GROUPS_CLAIM, LEEWAY_S, Provider, Settings};
+use crate::oidc::{ALGORITHMS, FETCH_WITHIN, GROUPS_CLAIM, LEEWAY_S, Provider, Settings};
 
 /// An OpenID Connect issuer.
 #[derive(Clone, Debug, clap::Args)]
@@ -56,6 +56,7 @@ impl OidcConfig {
             groups: self.oidc_groups.clone(),
             leeway_s: self.oidc_leeway,
             algorithms: self.oidc_algorithms.clone(),
+            fetch_within: FETCH_WITHIN,
         };
         Provider::new(&settings).map(Some)
     }

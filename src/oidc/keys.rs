@@ -18,8 +18,6 @@ use tokio::sync::Mutex;
 
 use crate::oidc::Refused;
 
-/// An issuer that needs longer is not there.
-const FETCH_WITHIN: Duration = Duration::from_secs(10);
 /// A document with more keys than anybody rotates.
 const DOCUMENT_LIMIT: usize = 256 * 1024;
 /// Whoever sends made-up key ids cannot make us ask more often than this.
@@ -76,7 +74,7 @@ struct KeySet {
 }
 
 impl Keys {
-    pub(super) fn new(issuer: &str) -> Result<Self, String> {
+    pub(super) fn new(issuer: &str, fetch_within: Duration) -> Result<Self, String> {
         let url = safe_url(issuer)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err("an issuer has neither query nor fragment".to_owned());
@@ -84,7 +82,7 @@ impl Keys {
         let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let discovery = safe_url(&discovery)?;
         let client = Client::builder()
-            .timeout(FETCH_WITHIN)
+            .timeout(fetch_within)
             .redirect(Policy::none())
             .user_agent("secondline")
             .build()

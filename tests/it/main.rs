@@ -10,6 +10,7 @@ mod delivery;
 mod directory;
 mod lists;
 mod moves;
+mod oidc;
 mod outbox;
 mod policies;
 mod process_death;
