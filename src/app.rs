@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
-    config::{Checked, Config, hide_passwords},
+    config::{Checked, Config, ConfigError, hide_passwords},
     http::{self, HttpState},
     jobs::{self, Schedules, Tools},
     notice::Site,
@@ -72,7 +72,10 @@ impl App {
         // First, for it fails for the most trivial reason.
         let listener = listen(config.listen).await?;
         let db = open_database(&checked.database_url, config).await?;
-        let service = Service::new(db, clock, checked.pipelines.clone());
+        let mut service = Service::new(db, clock, checked.pipelines.clone());
+        if let Some(provider) = config.oidc.provider().map_err(ConfigError)? {
+            service = service.with_provider(provider);
+        }
         service.ensure_reference_data(config.time_zone).await.context("the reference data cannot be stored")?;
         if checked.mail_in_clear {
             tracing::warn!("mails are sent in clear, as smtp+plain:// asks for");

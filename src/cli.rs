@@ -12,10 +12,11 @@ mod serve;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
+use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use entity::{
     id::{AccessTokenId, CompanyId, NoticeId},
-    vocab::{NoticeState, Team},
+    vocab::{NoticeState, Scope, Team},
 };
 use secondline::{
     app,
@@ -81,6 +82,9 @@ pub enum Command {
     /// Mails that wait, left or failed
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -98,7 +102,8 @@ pub enum PersonCommand {
 pub enum TokenCommand {
     /// Make a token and print it, this once
     #[command(after_help = "Examples:\n  secondline token create --person ada@example.org --name laptop\n  \
-        secondline token create --contact ana@acme.example --name dashboard --expires-in-days 90")]
+        secondline token create --contact ana@acme.example --name dashboard --expires-in-days 90\n  \
+        secondline token create --integration 'ClickUp sync' --scope tickets:read --scope tickets:write")]
     Create(TokenArgs),
     /// List all tokens, without their secrets
     List(Common),
@@ -138,6 +143,23 @@ pub enum OutboxCommand {
         /// Which mail, as `secondline outbox list` shows it
         #[arg(value_parser = id::<NoticeId>)]
         id: NoticeId,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Print who changed what, as JSON lines, the oldest first
+    #[command(after_help = "Examples:\n  secondline audit export > audit.jsonl\n  \
+        secondline audit export --from 2026-06-01T00:00:00Z --to 2026-07-01T00:00:00Z")]
+    Export {
+        /// At this instant or later
+        #[arg(long, value_name = "INSTANT")]
+        from: Option<DateTime<Utc>>,
+        /// Before this instant
+        #[arg(long, value_name = "INSTANT")]
+        to: Option<DateTime<Utc>>,
         #[command(flatten)]
         common: Common,
     },
@@ -201,9 +223,13 @@ pub struct TokenArgs {
     /// Where several companies have a contact with this address: which one
     #[arg(long, value_name = "ID", conflicts_with = "person", value_parser = id::<CompanyId>)]
     pub company: Option<CompanyId>,
-    /// What it is for, to be recognised in lists
-    #[arg(long)]
-    pub name: String,
+    /// What it is for, to be recognised in lists; an integration's is its own name
+    #[arg(long, required_unless_present = "integration", conflicts_with = "integration")]
+    pub name: Option<String>,
+    /// What it is restricted to: tickets:read, tickets:write, comments:write, directory:read, directory:write, notices:read,
+    /// audit:read or admin; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", conflicts_with = "contact", value_parser = scope)]
+    pub scopes: Vec<Scope>,
     /// When it ends [default: never]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub expires_in_days: Option<u32>,
@@ -221,6 +247,9 @@ pub struct OwnerArgs {
     /// The mail address of a client's contact
     #[arg(long, value_name = "EMAIL")]
     pub contact: Option<String>,
+    /// The name of a program, which then has no rights but its scopes
+    #[arg(long, value_name = "NAME", requires = "scopes")]
+    pub integration: Option<String>,
 }
 
 impl Command {
@@ -236,6 +265,7 @@ impl Command {
                 | TokenCommand::List(common)
                 | TokenCommand::Revoke { common, .. },
             )
+            | Self::Audit(AuditCommand::Export { common, .. })
             | Self::Sla(SlaCommand::Scan(common))
             | Self::Outbox(OutboxCommand::List { common, .. } | OutboxCommand::Retry { common, .. }) => &common.log,
         }
@@ -257,6 +287,7 @@ impl Command {
                 operations::list_outbox(state, limit, &common).await
             }
             Self::Outbox(OutboxCommand::Retry { id, common }) => operations::retry(id, &common).await,
+            Self::Audit(AuditCommand::Export { from, to, common }) => operations::export_audit(from, to, &common).await,
             Self::Config(ConfigCommand::Check(config)) => operations::check_config(&config),
         }
     }
@@ -302,6 +333,13 @@ fn id<Id: std::str::FromStr>(text: &str) -> Result<Id, String> {
 fn team(text: &str) -> Result<Team, String> {
     Team::parse(&text.replace(['-', ' '], "_"))
         .ok_or_else(|| "must be operations, qa, project-manager or tech".to_owned())
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::all().find(|scope| scope.label().eq_ignore_ascii_case(text.trim())).ok_or_else(|| {
+        let scopes: Vec<_> = Scope::all().map(Scope::label).collect();
+        format!("must be one of {}", scopes.join(", "))
+    })
 }
 
 fn notice_state(text: &str) -> Result<NoticeState, String> {

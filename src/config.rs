@@ -5,6 +5,7 @@
 //! the option it is about and what to do.
 
 mod api;
+mod identity;
 mod secret;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use url::Url;
 
 pub use self::{
     api::ApiConfig,
+    identity::OidcConfig,
     secret::{Secret, hide_passwords},
 };
 use crate::{
@@ -59,6 +61,8 @@ pub struct Config {
     pub mail: MailConfig,
     #[command(flatten)]
     pub api: ApiConfig,
+    #[command(flatten)]
+    pub oidc: OidcConfig,
 
     /// Where to listen, as ADDRESS:PORT; port 0 takes any free one
     #[arg(long, env = "SECONDLINE_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN)]
@@ -204,6 +208,7 @@ impl Config {
                 mail_dir: None,
             },
             api: ApiConfig::default(),
+            oidc: OidcConfig::default(),
             listen: LISTEN,
             no_migrate: false,
             time_zone: Tz::UTC,
@@ -233,6 +238,7 @@ impl Config {
             ));
         }
         let api = self.api.check().map_err(|found| found.into_iter().for_each(&mut note));
+        self.oidc.provider().err().unwrap_or_default().into_iter().for_each(&mut note);
         match (database_url, pipelines, from, mailer, public_url, api) {
             (
                 Ok(database_url),

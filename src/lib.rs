@@ -16,5 +16,6 @@ pub mod http;
 pub mod jobs;
 pub mod logging;
 pub mod notice;
+pub mod oidc;
 pub mod service;
 pub mod store;

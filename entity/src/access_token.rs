@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::id::{AccessTokenId, ContactId, PersonId};
 
-/// A token of a person or of a contact: exactly one of the two is set.
+/// A token of a person, of a contact, or, where neither is set, of an integration.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "access_token")]
@@ -14,6 +14,8 @@ pub struct Model {
     pub name: String,
     pub person_id: Option<PersonId>,
     pub contact_id: Option<ContactId>,
+    /// The scopes, as a JSON list of words; null where the owner's rights are not restricted.
+    pub scopes: Option<Json>,
     /// SHA-256 of the token, in lower-case hex.
     #[sea_orm(unique)]
     pub token_hash: String,

@@ -19,6 +19,9 @@ pub struct Model {
     pub locale: String,
     /// An IANA zone such as `Europe/Berlin`.
     pub time_zone: String,
+    /// The subject of the OpenID Connect provider's tokens, once they signed in with one.
+    #[sea_orm(unique)]
+    pub oidc_subject: Option<String>,
     pub version: i32,
     pub created_at: DateTimeUtc,
     #[sea_orm(belongs_to, from = "company_id", to = "id")]

@@ -83,4 +83,6 @@ id! {
     CalendarId("calendar"),
     /// The SLA policy of a stage.
     SlaPolicyId("sla_policy"),
+    /// An entry of the audit log.
+    AuditEntryId("audit_entry"),
 }

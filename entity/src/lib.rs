@@ -8,6 +8,7 @@ pub mod id;
 pub mod vocab;
 
 pub mod access_token;
+pub mod audit_entry;
 pub mod calendar;
 pub mod clarification;
 pub mod clock_pause;

@@ -19,6 +19,9 @@ pub struct Model {
     pub administrator: bool,
     /// A person who left keeps their history, but neither signs in nor gets mail.
     pub active: bool,
+    /// The subject of the OpenID Connect provider's tokens, once they signed in with one.
+    #[sea_orm(unique)]
+    pub oidc_subject: Option<String>,
     pub version: i32,
     pub created_at: DateTimeUtc,
 }

@@ -251,6 +251,78 @@ vocabulary! {
         Contact => "Contact",
         /// Secondline itself: a job, or the command line.
         System => "System",
+        /// A program with a token of its own.
+        Integration => "Integration",
+    }
+
+    /// What a token with scopes may do. What it does not name, it may not.
+    Scope {
+        /// See tickets of every company, with their clocks, alerts, history and comments.
+        TicketsRead => "tickets:read",
+        /// File, move, change and assign tickets, ask the client and record answers; sees tickets, too.
+        TicketsWrite => "tickets:write",
+        /// Write comments and attach files; sees tickets, too.
+        CommentsWrite => "comments:write",
+        /// See companies, contacts and staff, with their addresses.
+        DirectoryRead => "directory:read",
+        /// Make and change companies and contacts; sees them, too.
+        DirectoryWrite => "directory:write",
+        /// See the ledger of mails.
+        NoticesRead => "notices:read",
+        /// See the audit log.
+        AuditRead => "audit:read",
+        /// Everything that an administrator may do.
+        Admin => "admin",
+    }
+
+    /// What somebody did, as the audit log names it.
+    AuditAction {
+        /// A ticket was filed.
+        TicketCreate => "ticket.create",
+        /// A ticket was moved.
+        TicketMove => "ticket.move",
+        /// Facts of a ticket were changed.
+        TicketUpdate => "ticket.update",
+        /// The Estimated Delivery Date of a ticket was set.
+        TicketSetDeliveryDate => "ticket.set_delivery_date",
+        /// A ticket was assigned.
+        TicketAssign => "ticket.assign",
+        /// The client was asked a question.
+        TicketAskClient => "ticket.ask_client",
+        /// The client's answer was recorded.
+        TicketRecordAnswer => "ticket.record_answer",
+        /// A company was made.
+        CompanyCreate => "company.create",
+        /// A company was changed.
+        CompanyUpdate => "company.update",
+        /// A contact was made.
+        ContactCreate => "contact.create",
+        /// A contact was changed.
+        ContactUpdate => "contact.update",
+        /// A contact signed in by OpenID Connect for the first time.
+        ContactLink => "contact.link",
+        /// A member of staff was made.
+        PersonCreate => "person.create",
+        /// A member of staff was changed.
+        PersonUpdate => "person.update",
+        /// A member of staff signed in by OpenID Connect for the first time.
+        PersonLink => "person.link",
+        /// A subtype was added.
+        SubtypeCreate => "subtype.create",
+        /// A subtype was archived.
+        SubtypeArchive => "subtype.archive",
+        /// An SLA policy was changed.
+        PolicyUpdate => "policy.update",
+        /// A calendar was made.
+        CalendarCreate => "calendar.create",
+        /// A calendar was changed.
+        CalendarUpdate => "calendar.update",
+        /// A failed mail was queued again.
+        NoticeRetry => "notice.retry",
+        /// A token was made.
+        TokenCreate => "token.create",
+        /// A token was revoked.
+        TokenRevoke => "token.revoke",
     }
 
     /// What happened to a ticket.

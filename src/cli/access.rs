@@ -10,6 +10,7 @@ use secondline::{
         directory::{Particulars, PersonInput},
         tokens::TokenOwner,
     },
+    store,
 };
 
 use crate::cli::{Common, PersonArgs, TokenArgs, print, same_database};
@@ -49,10 +50,12 @@ pub(super) async fn create_token(arguments: TokenArgs) -> Result<()> {
             TokenOwner::Person(person.with_context(|| format!("nobody on the staff has the address {email}"))?.id)
         }
         (None, Some(email)) => TokenOwner::Contact(contact(&service, email, &arguments).await?.id),
-        (None, None) => bail!("say whose token it is: --person or --contact"),
+        (None, None) => TokenOwner::Integration,
     };
     let expires_at = arguments.expires_in_days.map(|days| service.clock().now() + TimeDelta::days(i64::from(days)));
-    let token = service.create_token(owner, &arguments.name, expires_at).await?;
+    let name = arguments.name.or(arguments.owner.integration).unwrap_or_default();
+    let scopes = (!arguments.scopes.is_empty()).then_some(arguments.scopes.as_slice());
+    let token = service.create_scoped_token(owner, &name, scopes, expires_at).await?;
     service.close().await;
     print::text(&token.secret)?;
     print::note("This is the only time that the token is shown: only its hash is stored.")
@@ -87,12 +90,17 @@ pub(super) async fn list_tokens(common: &Common) -> Result<()> {
     let owner = |token: &access_token::Model| {
         let person = token.person_id.and_then(|id| people.get(&id)).map(|row| row.person.email.clone());
         let contact = token.contact_id.and_then(|id| contacts.get(&id)).map(|row| format!("{} (contact)", row.email));
-        person.or(contact).unwrap_or_else(|| "-".to_owned())
+        person.or(contact).unwrap_or_else(|| "(integration)".to_owned())
     };
     let state = |token: &access_token::Model| match (token.revoked_at, token.expires_at) {
         (Some(_), _) => "revoked",
         (None, Some(at)) if at <= now => "expired",
         _ => "valid",
+    };
+    let scopes = |token: &access_token::Model| match store::tokens::scopes(token) {
+        Ok(None) => "all".to_owned(),
+        Ok(Some(scopes)) => scopes.iter().map(|scope| scope.label()).collect::<Vec<_>>().join(" "),
+        Err(_) => "unreadable".to_owned(),
     };
     let rows: Vec<_> = tokens
         .iter()
@@ -102,13 +110,14 @@ pub(super) async fn list_tokens(common: &Common) -> Result<()> {
                 state(token).to_owned(),
                 owner(token),
                 token.name.clone(),
+                scopes(token),
                 print::instant(Some(token.created_at)),
                 print::instant(token.last_used_at),
                 print::instant(token.expires_at),
             ]
         })
         .collect();
-    print::table(["ID", "STATE", "OWNER", "NAME", "CREATED", "LAST USED", "EXPIRES"], &rows)
+    print::table(["ID", "STATE", "OWNER", "NAME", "SCOPES", "CREATED", "LAST USED", "EXPIRES"], &rows)
 }
 
 /// Revokes a token.

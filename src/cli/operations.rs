@@ -1,14 +1,23 @@
 //! What whoever runs a deployment does by hand.
 
 use anyhow::Result;
-use entity::{id::NoticeId, notice, vocab::NoticeState};
+use chrono::{DateTime, Utc};
+use entity::{audit_entry, id::NoticeId, notice, vocab::NoticeState};
 use secondline::{
     app,
     config::{Config, ConfigError, hide_passwords},
     domain::actor::Actor,
+    service::queries::PageRequest,
+    store::{
+        audit::AuditFilter,
+        page::{Position, SortKey},
+    },
 };
 
 use crate::cli::{Common, print};
+
+/// Entries of the audit log that are read at once.
+const AUDIT_PAGE: u64 = 500;
 
 /// Brings the schema up to date.
 pub(super) async fn migrate(common: &Common) -> Result<()> {
@@ -61,6 +70,46 @@ pub(super) async fn retry(id: NoticeId, common: &Common) -> Result<()> {
     print::note("The mail is queued again; the running server sends it.")
 }
 
+/// Prints the audit log as JSON lines, page by page.
+pub(super) async fn export_audit(
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+    common: &Common,
+) -> Result<()> {
+    let service = common.service().await?;
+    let filter = AuditFilter { from, to, ..AuditFilter::default() };
+    let mut after = None;
+    loop {
+        let page = PageRequest { after, first: AUDIT_PAGE };
+        let page = service.audit_export(&Actor::System, &filter, page).await?;
+        for entry in &page.rows {
+            print::text(&line(entry).to_string())?;
+        }
+        match page.rows.last() {
+            Some(last) if page.has_next => after = Some(Position { key: SortKey::Instant(last.at), id: last.id.0 }),
+            _ => break,
+        }
+    }
+    service.close().await;
+    Ok(())
+}
+
+fn line(entry: &audit_entry::Model) -> serde_json::Value {
+    serde_json::json!({
+        "id": entry.id.to_string(),
+        "at": entry.at,
+        "actorKind": entry.actor_kind,
+        "actorId": entry.actor(),
+        "actorName": entry.actor_name,
+        "action": entry.action.label(),
+        "target": entry.target,
+        "before": entry.before,
+        "after": entry.after,
+        "address": entry.address,
+        "requestId": entry.request_id,
+    })
+}
+
 /// Checks the configuration and prints it.
 pub(super) fn check_config(config: &Config) -> Result<()> {
     let checked = config.check()?;
@@ -74,6 +123,7 @@ pub(super) fn check_config(config: &Config) -> Result<()> {
         ("migrate at start", if config.no_migrate { "no" } else { "yes" }.to_owned()),
         ("listen", config.listen.to_string()),
         ("public URL", checked.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
+        ("OpenID Connect", config.oidc.oidc_issuer.clone().unwrap_or_else(|| "none: only tokens made here".to_owned())),
         ("time zone", config.time_zone.name().to_owned()),
         ("pipelines", checked.pipelines.join(", ")),
         ("mail from", config.mail.mail_from.clone()),

@@ -177,7 +177,7 @@ impl Cast {
             let row = service.create_person(&Actor::System, role.of(particulars(name, email, zone))).await?;
             let id = row.person.id;
             let administrator = row.person.administrator;
-            let staff = Staff { id, teams: row.teams, manages: row.manages, administrator };
+            let staff = Staff { id, teams: row.teams, manages: row.manages, administrator, scopes: None };
             let member =
                 Member { name, role: role.label(), actor: Actor::Person(staff), token_owner: TokenOwner::Person(id) };
             members.insert(who, member);

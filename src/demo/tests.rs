@@ -101,7 +101,7 @@ async fn the_demo_shows_every_corner_of_the_process() {
 
     let mut actors = Vec::new();
     for token in &demo.tokens {
-        actors.push(service.authenticate(&token.secret).await.unwrap().expect("the token is in force"));
+        actors.push(service.authenticate(&token.secret).await.unwrap().expect("the token is in force").actor);
     }
     for team in Team::all() {
         let is_plain = |actor: &&Actor| !may(actor, Action::RetryNotice);

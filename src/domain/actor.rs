@@ -4,8 +4,8 @@
 //! of Replicating, because QA owns that stage; a manager may do it too.
 
 use entity::{
-    id::{CompanyId, ContactId, PersonId},
-    vocab::{ActorKind, Stage, Team},
+    id::{AccessTokenId, CompanyId, ContactId, PersonId},
+    vocab::{ActorKind, Scope, Stage, Team},
 };
 use uuid::Uuid;
 
@@ -23,6 +23,15 @@ pub enum Actor {
         /// The one company whose tickets exist for them.
         company_id: CompanyId,
     },
+    /// A program with a token of its own, whose rights are its scopes.
+    Integration {
+        /// Its token.
+        id: AccessTokenId,
+        /// What its administrator called it.
+        name: String,
+        /// What it may do.
+        scopes: Vec<Scope>,
+    },
     /// Secondline itself: a job, or the command line.
     System,
 }
@@ -38,13 +47,15 @@ pub struct Staff {
     pub manages: Vec<Team>,
     /// Whether they administer the deployment.
     pub administrator: bool,
+    /// What their token is restricted to; none where it is not.
+    pub scopes: Option<Vec<Scope>>,
 }
 
 /// What an actor wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// See a ticket of this company.
-    ViewTicket(CompanyId),
+    /// See tickets; a contact those of their own company.
+    SeeTickets,
     /// File a ticket for this company.
     FileTicket(CompanyId),
     /// Make a move that belongs to this team.
@@ -59,8 +70,16 @@ pub enum Action {
     AskClient(Stage),
     /// Record the client's answer for a ticket of this company.
     AnswerClarification(CompanyId),
-    /// See what only staff see: people, SLA clocks, alerts, the ledger of notices, all companies.
+    /// See what only staff see of tickets: internal facts, SLA clocks, alerts, policies and calendars.
     SeeInternals,
+    /// See companies and contacts; a contact those of their own company.
+    SeeClients,
+    /// See staff with their addresses and roles.
+    SeePeople,
+    /// See the ledger of notices.
+    SeeNotices,
+    /// See the audit log.
+    ReadAudit,
     /// Change companies and contacts.
     EditClients,
     /// Change people, subtypes, policies and calendars.
@@ -75,15 +94,17 @@ impl Actor {
         match self {
             Self::Person(_) => ActorKind::Person,
             Self::Contact { .. } => ActorKind::Contact,
+            Self::Integration { .. } => ActorKind::Integration,
             Self::System => ActorKind::System,
         }
     }
 
-    /// The person or contact, as the history names them.
+    /// The person, the contact or the integration's token, as the history names them.
     pub const fn uuid(&self) -> Option<Uuid> {
         match self {
             Self::Person(staff) => Some(staff.id.0),
             Self::Contact { id, .. } => Some(id.0),
+            Self::Integration { id, .. } => Some(id.0),
             Self::System => None,
         }
     }
@@ -92,7 +113,7 @@ impl Actor {
     pub const fn person_id(&self) -> Option<PersonId> {
         match self {
             Self::Person(staff) => Some(staff.id),
-            Self::Contact { .. } | Self::System => None,
+            Self::Contact { .. } | Self::Integration { .. } | Self::System => None,
         }
     }
 
@@ -100,11 +121,20 @@ impl Actor {
     pub const fn company_scope(&self) -> Option<CompanyId> {
         match self {
             Self::Contact { company_id, .. } => Some(*company_id),
-            Self::Person(_) | Self::System => None,
+            Self::Person(_) | Self::Integration { .. } | Self::System => None,
         }
     }
 
-    /// Whether the actor is staff, or the system.
+    /// What the actor's token is restricted to; none where it is not.
+    pub fn scopes(&self) -> Option<&[Scope]> {
+        match self {
+            Self::Person(staff) => staff.scopes.as_deref(),
+            Self::Integration { scopes, .. } => Some(scopes),
+            Self::Contact { .. } | Self::System => None,
+        }
+    }
+
+    /// Whether the actor is staff, an integration of theirs, or the system.
     pub const fn is_internal(&self) -> bool {
         !matches!(self, Self::Contact { .. })
     }
@@ -121,29 +151,74 @@ impl Staff {
     }
 }
 
-/// Whether the actor may do it. What someone may not *see* does not exist for them: callers ask `ViewTicket` first.
+/// Whether the actor may do it. What someone may not *see* does not exist for them: rows are limited to
+/// [`Actor::company_scope`], whatever else the actor may.
 pub fn may(actor: &Actor, action: Action) -> bool {
-    match actor {
-        Actor::System => true,
-        Actor::Contact { company_id, .. } => match action {
-            Action::ViewTicket(company) | Action::FileTicket(company) | Action::AnswerClarification(company) => {
-                company == *company_id
-            }
-            _ => false,
-        },
-        Actor::Person(staff) => match action {
-            Action::ViewTicket(_) | Action::FileTicket(_) | Action::AnswerClarification(_) | Action::SeeInternals => {
-                true
-            }
-            Action::Move(team) => team.map_or_else(|| staff.leads(), |team| staff.works_in(team)),
-            Action::ChangeFacts => staff.leads() || !staff.teams.is_empty(),
-            Action::Estimate => staff.works_in(Team::ProjectManager),
-            Action::Assign(stage) => owns(staff, stage) || staff.works_in(Team::ProjectManager),
-            Action::AskClient(stage) => staff.works_in(Team::Operations) || owns(staff, stage),
-            Action::EditClients => staff.works_in(Team::Operations),
-            Action::Administer => staff.administrator,
-            Action::RetryNotice => staff.leads(),
-        },
+    missing_scope(actor, action).is_none()
+        && match actor {
+            Actor::System | Actor::Integration { .. } => true,
+            Actor::Contact { company_id, .. } => match action {
+                Action::SeeTickets | Action::SeeClients => true,
+                Action::FileTicket(company) | Action::AnswerClarification(company) => company == *company_id,
+                _ => false,
+            },
+            Actor::Person(staff) => role_allows(staff, action),
+        }
+}
+
+/// The scope that the actor's token lacks for it; none where it is not restricted, or has it.
+pub fn missing_scope(actor: &Actor, action: Action) -> Option<Scope> {
+    let scopes = actor.scopes()?;
+    let needed = needed_scope(action);
+    (!scopes.iter().any(|scope| includes(*scope, needed))).then_some(needed)
+}
+
+/// Whether the one scope comes with the other.
+pub fn includes(scope: Scope, other: Scope) -> bool {
+    scope == other
+        || match scope {
+            Scope::Admin => true,
+            Scope::TicketsWrite | Scope::CommentsWrite => other == Scope::TicketsRead,
+            Scope::DirectoryWrite => other == Scope::DirectoryRead,
+            Scope::TicketsRead | Scope::DirectoryRead | Scope::NoticesRead | Scope::AuditRead => false,
+        }
+}
+
+const fn needed_scope(action: Action) -> Scope {
+    match action {
+        Action::SeeTickets | Action::SeeInternals => Scope::TicketsRead,
+        Action::FileTicket(_)
+        | Action::Move(_)
+        | Action::ChangeFacts
+        | Action::Estimate
+        | Action::Assign(_)
+        | Action::AskClient(_)
+        | Action::AnswerClarification(_) => Scope::TicketsWrite,
+        Action::SeeClients | Action::SeePeople => Scope::DirectoryRead,
+        Action::EditClients => Scope::DirectoryWrite,
+        Action::SeeNotices => Scope::NoticesRead,
+        Action::ReadAudit => Scope::AuditRead,
+        Action::Administer | Action::RetryNotice => Scope::Admin,
+    }
+}
+
+fn role_allows(staff: &Staff, action: Action) -> bool {
+    match action {
+        Action::SeeTickets
+        | Action::SeeInternals
+        | Action::SeeClients
+        | Action::SeePeople
+        | Action::SeeNotices
+        | Action::FileTicket(_)
+        | Action::AnswerClarification(_) => true,
+        Action::Move(team) => team.map_or_else(|| staff.leads(), |team| staff.works_in(team)),
+        Action::ChangeFacts => staff.leads() || !staff.teams.is_empty(),
+        Action::Estimate => staff.works_in(Team::ProjectManager),
+        Action::Assign(stage) => owns(staff, stage) || staff.works_in(Team::ProjectManager),
+        Action::AskClient(stage) => staff.works_in(Team::Operations) || owns(staff, stage),
+        Action::EditClients => staff.works_in(Team::Operations),
+        Action::Administer | Action::ReadAudit => staff.administrator,
+        Action::RetryNotice => staff.leads(),
     }
 }
 
@@ -161,6 +236,7 @@ mod tests {
             teams: teams.to_vec(),
             manages: manages.to_vec(),
             administrator,
+            scopes: None,
         })
     }
 
@@ -179,7 +255,7 @@ mod tests {
     fn a_contact_acts_for_their_own_company_only() {
         let [own, other] = [CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2))];
         let contact = Actor::Contact { id: ContactId(Uuid::nil()), company_id: own };
-        for action in [Action::ViewTicket, Action::FileTicket, Action::AnswerClarification] {
+        for action in [Action::FileTicket, Action::AnswerClarification] {
             assert!(may(&contact, action(own)));
             assert!(!may(&contact, action(other)));
         }
@@ -190,6 +266,9 @@ mod tests {
             Action::Assign(Stage::Validating),
             Action::AskClient(Stage::Validating),
             Action::SeeInternals,
+            Action::SeePeople,
+            Action::SeeNotices,
+            Action::ReadAudit,
             Action::EditClients,
             Action::Administer,
             Action::RetryNotice,
@@ -201,5 +280,55 @@ mod tests {
     fn only_administrators_administer() {
         assert!(may(&staff(&[], &[], true), Action::Administer));
         assert!(!may(&staff(&[Team::Tech], &[Team::Tech], false), Action::Administer));
+    }
+    /// Every action, with the scope that opens it.
+    fn actions() -> Vec<(Action, Scope)> {
+        let company = CompanyId(Uuid::from_u128(1));
+        vec![
+            (Action::SeeTickets, Scope::TicketsRead),
+            (Action::SeeInternals, Scope::TicketsRead),
+            (Action::FileTicket(company), Scope::TicketsWrite),
+            (Action::Move(None), Scope::TicketsWrite),
+            (Action::Move(Some(Team::Tech)), Scope::TicketsWrite),
+            (Action::ChangeFacts, Scope::TicketsWrite),
+            (Action::Estimate, Scope::TicketsWrite),
+            (Action::Assign(Stage::Fixing), Scope::TicketsWrite),
+            (Action::AskClient(Stage::Validating), Scope::TicketsWrite),
+            (Action::AnswerClarification(company), Scope::TicketsWrite),
+            (Action::SeeClients, Scope::DirectoryRead),
+            (Action::SeePeople, Scope::DirectoryRead),
+            (Action::EditClients, Scope::DirectoryWrite),
+            (Action::SeeNotices, Scope::NoticesRead),
+            (Action::ReadAudit, Scope::AuditRead),
+            (Action::Administer, Scope::Admin),
+            (Action::RetryNotice, Scope::Admin),
+        ]
+    }
+
+    #[test]
+    fn an_integration_may_what_its_scopes_say_and_nothing_else() {
+        let integration =
+            |scopes| Actor::Integration { id: AccessTokenId(Uuid::nil()), name: "Sync".to_owned(), scopes };
+        for scope in Scope::all() {
+            for (action, needed) in actions() {
+                assert_eq!(may(&integration(vec![scope]), action), includes(scope, needed), "{scope}: {action:?}");
+            }
+        }
+        assert!(actions().iter().all(|(action, _)| !may(&integration(Vec::new()), *action)));
+    }
+
+    #[test]
+    fn scopes_take_rights_from_a_person_and_never_give_any() {
+        let people = [staff(&[Team::Qa], &[], false), staff(&[], &[Team::Tech], false), staff(&[], &[], true)];
+        for person in people {
+            for scope in Scope::all() {
+                let Actor::Person(staff) = person.clone() else { unreachable!() };
+                let restricted = Actor::Person(Staff { scopes: Some(vec![scope]), ..staff });
+                for (action, needed) in actions() {
+                    let expected = may(&person, action) && includes(scope, needed);
+                    assert_eq!(may(&restricted, action), expected, "{scope}: {action:?}");
+                }
+            }
+        }
     }
 }

@@ -74,6 +74,7 @@ fn staff(teams: &[Team], manages: &[Team], administrator: bool) -> Actor {
         teams: teams.to_vec(),
         manages: manages.to_vec(),
         administrator,
+        scopes: None,
     })
 }
 

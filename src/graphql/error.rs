@@ -126,6 +126,8 @@ impl From<&ServiceError> for ApiError {
             ServiceError::Refused(refusal) => Self::bad_input(refusal.to_string()),
             ServiceError::NotFound(what) => Self::not_found(what),
             ServiceError::Forbidden(why) => Self::forbidden(why),
+            ServiceError::MissingScope(_) => Self::forbidden(&error.to_string()),
+            ServiceError::IssuerUnavailable(_) => Self::new("UNAVAILABLE", "not available now; try again in a moment"),
             ServiceError::Store(error) => Self::of_store(error),
         }
     }
@@ -157,7 +159,13 @@ where
     match result {
         Ok(object) => Ok((Some(object), Vec::new()).into()),
         Err(ServiceError::Refused(refusal)) => Ok((None, refusal.0.into_iter().map(UserError::from).collect()).into()),
-        Err(ServiceError::Forbidden(why)) => Ok((None, vec![Problem::of(Code::NotAllowed, why).into()]).into()),
+        Err(error @ (ServiceError::Forbidden(_) | ServiceError::MissingScope(_))) => {
+            let problem = match error {
+                ServiceError::Forbidden(why) => Problem::of(Code::NotAllowed, why),
+                error => Problem::of(Code::NotAllowed, error.to_string()),
+            };
+            Ok((None, vec![problem.into()]).into())
+        }
         Err(error) => Err(error.into()),
     }
 }

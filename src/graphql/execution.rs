@@ -83,11 +83,11 @@ impl Steps {
 
     /// The request, with loaders whose batches come here.
     fn request(&mut self, api: &Api, admitted: &Admitted, caller: &Caller) -> Request {
-        let request = admitted.request();
-        let service = &api.service;
+        let service = caller.service(&api.service);
+        let request = admitted.request().data(service.clone());
         match (&caller.actor, self.sender.take()) {
             (Some(actor), Some(sender)) => {
-                request.data(Loaders::stepwise(service.clone(), actor.clone(), sender)).data(actor.clone())
+                request.data(Loaders::stepwise(service, actor.clone(), sender)).data(actor.clone())
             }
             _ => request,
         }

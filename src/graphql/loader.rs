@@ -5,7 +5,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
     clarification, company, contact,
-    id::{CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
+    id::{AccessTokenId, CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
     notice, sla_alert, ticket_event,
 };
 use futures_util::future::BoxFuture;
@@ -162,6 +162,15 @@ impl Loader<SlaAlertId> for Loaders {
 
     async fn load(&self, keys: &[SlaAlertId]) -> Loaded<SlaAlertId, sla_alert::Model> {
         Ok(self.service.alerts_by_id(&self.actor, keys).await?)
+    }
+}
+
+impl Loader<AccessTokenId> for Loaders {
+    type Value = String;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AccessTokenId]) -> Loaded<AccessTokenId, String> {
+        Ok(self.service.integrations_by_id(&self.actor, keys).await?)
     }
 }
 

@@ -29,7 +29,10 @@ use self::{
     admission::{Admitted, Gate, Params, Policy, Principal, Refused},
     shape::Shape,
 };
-use crate::{domain::actor::Actor, service::Service};
+use crate::{
+    domain::actor::Actor,
+    service::{Service, audit::Origin},
+};
 
 pub use self::{completion::never_ran, mutation::Mutation, query::Query, subscription::Subscription};
 
@@ -51,9 +54,17 @@ pub struct Caller {
     pub actor: Option<Actor>,
     /// From where, as far as it is known.
     pub address: Option<IpAddr>,
+    /// The id of the request, for the audit log.
+    pub request_id: Option<String>,
 }
 
 impl Caller {
+    /// The use cases, working on behalf of this request.
+    fn service(&self, service: &Service) -> Service {
+        let address = self.address.map(|address| address.to_string());
+        service.on_behalf_of(Origin { address, request_id: self.request_id.clone() })
+    }
+
     /// Whose budget the request is charged to.
     pub fn principal(&self) -> Principal {
         match self.actor.as_ref().and_then(Actor::uuid) {

@@ -5,22 +5,27 @@ use std::{hash::Hash, str::FromStr, sync::Arc};
 use async_graphql::{Context, ID, Object, SimpleObject, dataloader::Loader};
 use entity::{
     id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, TicketId, TicketSubtypeId},
-    vocab::{Category, Stage, Team},
+    vocab::{Category, Scope, Stage, Team},
 };
 use uuid::Uuid;
 
 use crate::{
-    domain::{actor::Actor, process, ticket::parse_key},
+    domain::{
+        actor::{Action, Actor, may},
+        process,
+        ticket::parse_key,
+    },
     graphql::{
         admission::Charge,
         connection::{Listing, listing, page_request},
-        context::{actor, is_internal, loaders, service},
+        context::{actor, loaders, service},
         error::ApiError,
         filter::{NoticesFilter, OrderDirection, SlaAlertFilter, TicketFilter, TicketOrder, TicketOrderField},
         id,
         loader::Loaders,
         types::{
             Node,
+            audit::{AuditEntry, AuditLogFilter, Integration},
             directory::{Company, Contact, Person, TicketSubtype},
             notice::Notice,
             policy::{Calendar, SlaPolicy},
@@ -55,12 +60,16 @@ const BY_TIME: &str = "-time";
 pub struct Query;
 
 /// Who asks.
-#[derive(SimpleObject)]
+#[derive(Default, SimpleObject)]
 pub struct Viewer {
     /// The member of staff; null for a contact.
     person: Option<Person>,
     /// The contact; null for staff.
     contact: Option<Contact>,
+    /// The integration; null for people.
+    integration: Option<Integration>,
+    /// What the token is restricted to; null where it is not.
+    scopes: Option<Vec<Scope>>,
 }
 
 /// An open stage with its tickets.
@@ -82,13 +91,17 @@ impl Query {
     /// Who you are.
     async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, ApiError> {
         let loaders = loaders(context)?;
-        Ok(match actor(context)? {
-            Actor::Person(staff) => {
-                Viewer { person: loaders.load_one(staff.id).await?.map(Person::from), contact: None }
+        let actor = actor(context)?;
+        let mut viewer = Viewer { scopes: actor.scopes().map(<[Scope]>::to_vec), ..Viewer::default() };
+        match actor {
+            Actor::Person(staff) => viewer.person = loaders.load_one(staff.id).await?.map(Person::from),
+            Actor::Contact { id, .. } => viewer.contact = loaders.load_one(*id).await?.map(Contact),
+            Actor::Integration { name, scopes, .. } => {
+                viewer.integration = Some(Integration { name: name.clone(), scopes: scopes.clone() });
             }
-            Actor::Contact { id, .. } => Viewer { person: None, contact: loaders.load_one(*id).await?.map(Contact) },
-            Actor::System => Viewer { person: None, contact: None },
-        })
+            Actor::System => {}
+        }
+        Ok(viewer)
     }
 
     /// The process: stages, what each requires, transitions. Needs no token.
@@ -276,20 +289,48 @@ impl Query {
         }))
     }
 
+    /// Who changed what, the latest first. For administrators, and integrations with `audit:read`.
+    async fn audit_log(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which entries.")] filter: Option<AuditLogFilter>,
+        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+    ) -> Result<Listing<AuditEntry>, ApiError> {
+        let filter = filter.unwrap_or_default().read()?;
+        let page = page_request(BY_TIME, first, after.as_deref())?;
+        let has_previous = page.after.is_some();
+        let found = service(context)?.audit_log(actor(context)?, &filter, page).await?;
+        Ok(listing(found, BY_TIME, Counted::Audit(filter), has_previous, |row| {
+            (Position { key: SortKey::Instant(row.at), id: row.id.0 }, AuditEntry(row))
+        }))
+    }
+
     /// Anything with an id. Null where there is none that you may see.
     async fn node(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The opaque id.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
-        let is_internal = is_internal(context)?;
+        let actor = actor(context)?;
         let prefix = id.rsplit_once('_').map_or("", |(prefix, _)| prefix);
         match prefix {
-            TicketId::PREFIX => Ok(load::<TicketId>(context, &id).await?.map(|ticket| Node::Ticket(ticket.into()))),
-            CompanyId::PREFIX => Ok(load::<CompanyId>(context, &id).await?.map(|row| Node::Company(Company(row)))),
-            ContactId::PREFIX => Ok(load::<ContactId>(context, &id).await?.map(|row| Node::Contact(Contact(row)))),
+            TicketId::PREFIX if may(actor, Action::SeeTickets) => {
+                Ok(load::<TicketId>(context, &id).await?.map(|ticket| Node::Ticket(ticket.into())))
+            }
+            CompanyId::PREFIX if may(actor, Action::SeeClients) => {
+                Ok(load::<CompanyId>(context, &id).await?.map(|row| Node::Company(Company(row))))
+            }
+            ContactId::PREFIX if may(actor, Action::SeeClients) => {
+                Ok(load::<ContactId>(context, &id).await?.map(|row| Node::Contact(Contact(row))))
+            }
             TicketSubtypeId::PREFIX => subtype_node(context, &id).await,
-            _ if is_internal => internal_node(context, prefix, &id).await,
+            PersonId::PREFIX if !may(actor, Action::SeePeople) => Ok(None),
+            NoticeId::PREFIX if !may(actor, Action::SeeNotices) => Ok(None),
+            SlaAlertId::PREFIX | CalendarId::PREFIX | SlaPolicyId::PREFIX if !may(actor, Action::SeeInternals) => {
+                Ok(None)
+            }
+            _ if actor.is_internal() => internal_node(context, prefix, &id).await,
             _ => Ok(None),
         }
     }

@@ -8,9 +8,9 @@ use futures_util::{Stream, StreamExt, future};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use crate::{
-    domain::actor::Actor,
+    domain::actor::{Action, Actor, may},
     graphql::{
-        context::{actor, is_internal, service},
+        context::{actor, service},
         error::ApiError,
         filter::SlaAlertFilter,
         id,
@@ -44,6 +44,9 @@ impl Subscription {
         context: &Context<'_>,
         #[graphql(desc = "Which events.")] filter: Option<TicketEventFilter>,
     ) -> Result<impl Stream<Item = Result<TicketEvent, ApiError>> + use<>, ApiError> {
+        if !may(actor(context)?, Action::SeeTickets) {
+            return Err(ApiError::forbidden("this token lacks the scope tickets:read"));
+        }
         let TicketEventFilter { ticket_id, kinds } = filter.unwrap_or_default();
         let ticket = match ticket_id {
             Some(ticket) => Some(id::ticket(context, &ticket).await?),
@@ -63,7 +66,7 @@ impl Subscription {
         context: &Context<'_>,
         #[graphql(desc = "Which alerts.")] filter: Option<SlaAlertFilter>,
     ) -> Result<impl Stream<Item = Result<SlaAlert, ApiError>> + use<>, ApiError> {
-        if !is_internal(context)? {
+        if !may(actor(context)?, Action::SeeInternals) {
             return Err(ApiError::forbidden("SLA alerts are for staff"));
         }
         let filter = filter.unwrap_or_default();

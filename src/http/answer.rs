@@ -33,7 +33,7 @@ pub(super) enum Code {
     NotFound,
     /// The token that was sent is not valid.
     Unauthenticated,
-    /// The page that asks is not one that may.
+    /// The page that asks is not one that may, or the token is valid and of nobody who is known here.
     Forbidden,
     /// Whoever asks holds too many connections.
     TooMany,

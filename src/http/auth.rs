@@ -1,4 +1,4 @@
-//! Who asks: a bearer token becomes an [`Actor`].
+//! Who asks: a bearer token becomes a [`Session`].
 //!
 //! No token is fine here, for the schema decides what needs a caller. A token that was sent and is not valid is answered at once.
 
@@ -14,14 +14,14 @@ use axum::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    domain::actor::Actor,
     graphql::Caller,
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer},
+        request_id::RequestId,
     },
     logging::chain,
-    service::{Service, ServiceError},
+    service::{Service, ServiceError, sessions::Session},
 };
 
 /// The scheme of RFC 6750.
@@ -31,47 +31,46 @@ const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// What proxies tell of the address that they were asked from; the last entry is the nearest proxy's.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who asks, and with what they said so.
+/// Who asks, and for how long that holds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identified {
     /// Who.
     pub(super) caller: Caller,
-    credentials: Option<String>,
+    session: Option<Session>,
 }
 
 /// Who sent this request; nobody without a token.
 pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identified, ErrorAnswer> {
-    let address = address(state, parts);
+    let request_id = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
+    let nobody =
+        Identified { caller: Caller { actor: None, address: address(state, parts), request_id }, session: None };
     let mut sent = parts.headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
-        (None, _) => Ok(Identified { caller: Caller { actor: None, address }, credentials: None }),
-        (Some(value), None) => identify_by(state, value.to_str().ok(), address).await,
+        (None, _) => Ok(nobody),
+        (Some(value), None) => nobody.with(state.api.service(), value.to_str().ok()).await,
         (Some(_), Some(_)) => Err(refused()),
     }
 }
 
-/// Who sent this `Bearer …`; none for credentials of no use.
-pub(super) async fn identify_by(
-    state: &HttpState,
-    credentials: Option<&str>,
-    address: Option<IpAddr>,
-) -> Result<Identified, ErrorAnswer> {
-    let credentials = credentials.ok_or_else(refused)?;
-    let actor = actor(state.api.service(), credentials).await?;
-    Ok(Identified { caller: Caller { actor: Some(actor), address }, credentials: Some(credentials.to_owned()) })
-}
-
 impl Identified {
+    /// Whoever these credentials belong to, from the same place; none for credentials of no use.
+    pub(super) async fn with(&self, service: &Service, credentials: Option<&str>) -> Result<Self, ErrorAnswer> {
+        let secret = credentials.and_then(bearer).ok_or_else(refused)?;
+        let session = service.authenticate(secret).await.map_err(|error| failure(&error))?.ok_or_else(refused)?;
+        let caller = Caller { actor: Some(session.actor.clone()), ..self.caller.clone() };
+        Ok(Self { caller, session: Some(session) })
+    }
+
     /// Ends once the token is revoked or expired, or gives other rights than it did. Without a token, never.
     pub(super) async fn out_of_force(&self, service: &Service) {
-        let Some(credentials) = &self.credentials else { return std::future::pending().await };
+        let Some(session) = &self.session else { return std::future::pending().await };
         loop {
             tokio::time::sleep(LOOK_AGAIN_EVERY).await;
-            match actor(service, credentials).await {
-                Ok(actor) if Some(&actor) == self.caller.actor.as_ref() => {}
-                // What a database that does not answer says of tokens is nothing.
-                Err(error) if error.code() != Code::Unauthenticated => {}
-                _ => return,
+            match service.renew(session).await {
+                Ok(Some(renewed)) if renewed.actor == session.actor => {}
+                Ok(_) => return,
+                // A database that does not answer says nothing of tokens.
+                Err(error) => tracing::warn!(error = chain(&error), "a token cannot be checked now"),
             }
         }
     }
@@ -104,14 +103,6 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     headers.get_all(X_FORWARDED_FOR).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 
-async fn actor(service: &Service, credentials: &str) -> Result<Actor, ErrorAnswer> {
-    let secret = bearer(credentials).ok_or_else(refused)?;
-    match service.authenticate(secret).await {
-        Ok(actor) => actor.ok_or_else(refused),
-        Err(error) => Err(failure(&error)),
-    }
-}
-
 fn bearer(credentials: &str) -> Option<&str> {
     let (scheme, secret) = credentials.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| secret.trim()).filter(|secret| !secret.is_empty())
@@ -124,8 +115,11 @@ fn refused() -> ErrorAnswer {
 
 fn failure(error: &ServiceError) -> ErrorAnswer {
     if error.is_unavailable() {
-        tracing::warn!(error = chain(error), "the database is not available");
+        tracing::warn!(error = chain(error), "a token cannot be checked now");
         return answer::error(Code::Unavailable, "not available now; try again");
+    }
+    if let ServiceError::Forbidden(why) = error {
+        return answer::error(Code::Forbidden, *why);
     }
     tracing::error!(error = chain(error), "a token could not be checked");
     answer::internal()

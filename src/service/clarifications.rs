@@ -4,9 +4,10 @@ use entity::{
     clarification,
     id::{ClarificationId, ClockPauseId, TicketId},
     person,
-    vocab::{EventKind, PauseReason, Stage},
+    vocab::{AuditAction, EventKind, PauseReason, Stage},
 };
 use sea_orm::DatabaseTransaction;
+use serde_json::json;
 
 use crate::{
     domain::{
@@ -19,7 +20,7 @@ use crate::{
         refusal::{Code, Problem},
         ticket::Ticket,
     },
-    service::{Result, Service, outbox::About},
+    service::{Result, Service, audit::Change, outbox::About, require, require_scope},
     store::{self, StoreError},
 };
 
@@ -32,6 +33,7 @@ impl Service {
         question: &str,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
+        require_scope(actor, Action::AskClient(Stage::Validating))?;
         let tx = self.begin().await?;
         let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
@@ -64,6 +66,8 @@ impl Service {
         store::tickets::save(&tx, &mut ticket).await?;
         let event = told(EventKind::ClarificationRequested, &question);
         store::events::append(&tx, id, actor, now, &[event]).await?;
+        let asked = json!({ "question": question });
+        self.audit(&tx, actor, now, Change::made(AuditAction::TicketAskClient, id, asked)).await?;
         let notice = self.to_client(&ticket, NoticeFacts::ClarificationRequested { question }, about, now)?;
         store::notices::enqueue(&tx, vec![notice]).await?;
         self.commit(tx).await?;
@@ -78,9 +82,11 @@ impl Service {
         answer: &str,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
+        require_scope(actor, Action::AskClient(Stage::Validating))?;
         let tx = self.begin().await?;
         let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
+        require(actor, Action::AnswerClarification(ticket.company.id), "only staff and the client record the answer")?;
         moves::open(&ticket)?;
         let answer = words(answer, "answer")?;
         let asked = store::clarifications::open_of(&tx, id).await?.ok_or_else(|| {
@@ -103,6 +109,8 @@ impl Service {
         store::tickets::save(&tx, &mut ticket).await?;
         let event = told(EventKind::ClarificationAnswered, &answer);
         store::events::append(&tx, id, actor, now, &[event]).await?;
+        let recorded = json!({ "answer": answer });
+        self.audit(&tx, actor, now, Change::made(AuditAction::TicketRecordAnswer, id, recorded)).await?;
         self.tell_owner(&tx, actor, &ticket, &asked, answer).await?;
         self.commit(tx).await?;
         Ok(ticket)
@@ -135,6 +143,7 @@ impl Service {
             Actor::Contact { id, .. } => {
                 store::directory::contact(tx, *id).await?.map_or_else(String::new, |contact| contact.name)
             }
+            Actor::Integration { name, .. } => name.clone(),
             Actor::System => "Secondline".to_owned(),
         };
         let facts = NoticeFacts::ClarificationAnswered { question: asked.question.clone(), answer, answered_by };

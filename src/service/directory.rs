@@ -5,7 +5,7 @@ use entity::{
     company, contact,
     id::{CompanyId, ContactId, PersonId, TicketSubtypeId},
     person, ticket_subtype,
-    vocab::{Category, CompanyTier, Team},
+    vocab::{AuditAction, Category, CompanyTier, Team},
 };
 use sea_orm::DatabaseTransaction;
 
@@ -16,7 +16,11 @@ use crate::{
         facts::clean_text,
         refusal::{Code, Problem, Refusal},
     },
-    service::{Result, Service, ServiceError, check_version, require},
+    service::{
+        Result, Service, ServiceError,
+        audit::{Change, of_company, of_contact, of_person, of_subtype},
+        check_version, require,
+    },
     store::{self, StoreError, directory::PersonWithTeams},
 };
 
@@ -69,6 +73,8 @@ impl Service {
         };
         let tx = self.begin().await?;
         store::directory::insert_company(&tx, row.clone()).await.map_err(|error| taken(error, "name", "company"))?;
+        let change = Change::made(AuditAction::CompanyCreate, row.id, of_company(&row));
+        self.audit(&tx, actor, row.created_at, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -85,12 +91,15 @@ impl Service {
         require(actor, Action::EditClients, CLIENT_EDITORS)?;
         let tx = self.begin().await?;
         let mut row = store::directory::company(&tx, id).await?.ok_or(ServiceError::NotFound("company"))?;
+        let before = of_company(&row);
         check_version(row.version, expected_version)?;
         if let Some(name) = name {
             row.name = checked_name(name)?;
         }
         row.tier = tier.unwrap_or(row.tier);
         store::directory::save_company(&tx, &mut row).await.map_err(|error| taken(error, "name", "company"))?;
+        let change = Change::changed(AuditAction::CompanyUpdate, id, before, of_company(&row));
+        self.audit(&tx, actor, self.clock.now(), change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -110,10 +119,22 @@ impl Service {
         }
         let id = self.clock.new_id(ContactId);
         let created_at = self.clock.now();
-        let row = contact::Model { id, company_id, name, email, locale, time_zone, version: 1, created_at };
+        let row = contact::Model {
+            id,
+            company_id,
+            name,
+            email,
+            locale,
+            time_zone,
+            oidc_subject: None,
+            version: 1,
+            created_at,
+        };
         store::directory::insert_contact(&tx, row.clone())
             .await
             .map_err(|error| taken(error, "email", "contact of this company"))?;
+        let change = Change::made(AuditAction::ContactCreate, id, of_contact(&row));
+        self.audit(&tx, actor, created_at, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -129,6 +150,7 @@ impl Service {
         require(actor, Action::EditClients, CLIENT_EDITORS)?;
         let tx = self.begin().await?;
         let row = store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
+        let before = of_contact(&row);
         check_version(row.version, expected_version)?;
         let stored = Checked {
             name: row.name.clone(),
@@ -141,6 +163,8 @@ impl Service {
         store::directory::save_contact(&tx, &mut row)
             .await
             .map_err(|error| taken(error, "email", "contact of this company"))?;
+        let change = Change::changed(AuditAction::ContactUpdate, id, before, of_contact(&row));
+        self.audit(&tx, actor, self.clock.now(), change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -158,6 +182,7 @@ impl Service {
                 time_zone,
                 administrator: input.administrator.unwrap_or(false),
                 active: input.active.unwrap_or(true),
+                oidc_subject: None,
                 version: 1,
                 created_at: self.clock.now(),
             },
@@ -166,6 +191,8 @@ impl Service {
         };
         let tx = self.begin().await?;
         store::directory::insert_person(&tx, &row).await.map_err(|error| taken(error, "email", "person"))?;
+        let change = Change::made(AuditAction::PersonCreate, row.person.id, of_person(&row));
+        self.audit(&tx, actor, row.person.created_at, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -181,6 +208,7 @@ impl Service {
         require(actor, Action::Administer, ADMINISTRATORS)?;
         let tx = self.begin().await?;
         let stored = store::directory::person(&tx, id).await?.ok_or(ServiceError::NotFound("person"))?;
+        let before = of_person(&stored);
         check_version(stored.person.version, expected_version)?;
         let was_administrator = is_administrator(&stored);
         let known = Checked {
@@ -208,6 +236,8 @@ impl Service {
             another_administrator(&tx, id, field).await?;
         }
         store::directory::save_person(&tx, &mut row).await.map_err(|error| taken(error, "email", "person"))?;
+        let change = Change::changed(AuditAction::PersonUpdate, id, before, of_person(&row));
+        self.audit(&tx, actor, self.clock.now(), change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -231,6 +261,8 @@ impl Service {
         store::directory::insert_subtypes(&tx, vec![row.clone()])
             .await
             .map_err(|error| taken(error, "name", "subtype of this category"))?;
+        let change = Change::made(AuditAction::SubtypeCreate, row.id, of_subtype(&row));
+        self.audit(&tx, actor, row.created_at, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -241,8 +273,11 @@ impl Service {
         let tx = self.begin().await?;
         let mut row = store::directory::subtype(&tx, id).await?.ok_or(ServiceError::NotFound("ticket subtype"))?;
         if row.archived_at.is_none() {
-            row.archived_at = Some(self.clock.now());
+            let (before, now) = (of_subtype(&row), self.clock.now());
+            row.archived_at = Some(now);
             store::directory::save_subtype(&tx, &row).await?;
+            let change = Change::changed(AuditAction::SubtypeArchive, id, before, of_subtype(&row));
+            self.audit(&tx, actor, now, change).await?;
         }
         self.commit(tx).await?;
         Ok(row)

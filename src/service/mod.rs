@@ -1,30 +1,37 @@
 //! One public function per use case, one transaction each: load (locked) → decide → save → append events → enqueue → commit.
 //!
-//! May import: `store`, `domain`, `notice`, `delivery`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
+//! May import: `store`, `domain`, `notice`, `delivery`, `oidc`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
+pub mod audit;
 pub mod clarifications;
 pub mod clock_changes;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
+mod identities;
 pub mod outbox;
 pub mod policies;
 pub mod queries;
+pub mod sessions;
 pub mod setup;
 pub mod sla_scan;
 pub mod tickets;
 pub mod tokens;
 
+use std::sync::Arc;
+
+use entity::vocab::Scope;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 use crate::{
     clock::Clock,
     domain::{
-        actor::{Action, Actor, may},
+        actor::{Action, Actor, may, missing_scope},
         refusal::{Code, Problem, Refusal},
     },
-    service::feed::Feed,
+    oidc::Provider,
+    service::{audit::Origin, feed::Feed},
     store::{StoreError, connection},
 };
 
@@ -38,6 +45,10 @@ pub struct Service {
     /// The pipelines that a ticket can be transferred to.
     pipelines: Vec<String>,
     feed: Feed,
+    /// The request on whose behalf it works.
+    origin: Option<Arc<Origin>>,
+    /// The issuer whose tokens are believed, besides our own.
+    provider: Option<Arc<Provider>>,
 }
 
 /// Why a use case was not carried out. Nothing was changed.
@@ -52,15 +63,21 @@ pub enum ServiceError {
     /// The caller's role does not allow it.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),
+    /// The caller's token is restricted to other things.
+    #[error("this token lacks the scope {0}")]
+    MissingScope(Scope),
+    /// The issuer of tokens does not answer, so that nobody can say whether one is valid.
+    #[error("the issuer of tokens does not answer: {0}")]
+    IssuerUnavailable(String),
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),
 }
 
 impl ServiceError {
-    /// Whether the database does not answer, or not now: the same may succeed later.
+    /// Whether the database or the issuer of tokens does not answer, or not now: the same may succeed later.
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Unavailable(_)))
+        matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::IssuerUnavailable(_))
     }
 }
 
@@ -91,7 +108,7 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 impl Service {
     /// The use cases over a migrated database.
     pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
-        Self { db, clock, pipelines, feed: Feed::new() }
+        Self { db, clock, pipelines, feed: Feed::new(), origin: None, provider: None }
     }
 
     /// The clock that the use cases read.
@@ -129,7 +146,16 @@ impl Service {
 
 /// Refuses what the actor's role does not allow.
 fn require(actor: &Actor, action: Action, who: &'static str) -> Result<()> {
-    if may(actor, action) { Ok(()) } else { Err(ServiceError::Forbidden(who)) }
+    match missing_scope(actor, action) {
+        Some(scope) => Err(ServiceError::MissingScope(scope)),
+        None if may(actor, action) => Ok(()),
+        None => Err(ServiceError::Forbidden(who)),
+    }
+}
+
+/// Refuses a token that is restricted to other things, before anything is looked at.
+fn require_scope(actor: &Actor, action: Action) -> Result<()> {
+    missing_scope(actor, action).map_or(Ok(()), |scope| Err(ServiceError::MissingScope(scope)))
 }
 
 /// Refuses a change of something that was changed since the caller read it.

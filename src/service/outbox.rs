@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use entity::{
     id::{ClarificationId, NoticeId, PersonId, StageVisitId},
     notice, person,
-    vocab::{AlertLevel, NoticeState, Stage, Team},
+    vocab::{AlertLevel, AuditAction, NoticeState, Stage, Team},
 };
 use sea_orm::ConnectionTrait;
+use serde_json::json;
 
 use crate::{
     domain::{
@@ -18,7 +19,7 @@ use crate::{
         refusal::{Code, Problem},
         ticket::Ticket,
     },
-    service::{Result, Service, ServiceError, queries::WithNames, require},
+    service::{Result, Service, ServiceError, audit::Change, queries::WithNames, require},
     store::{self, StoreError, directory::PersonWithTeams},
 };
 
@@ -98,6 +99,8 @@ impl Service {
             let message = format!("the notice is {}; only a failed one can be retried", notice.state);
             return Err(Problem::of(Code::Invalid, message).into());
         }
+        let [before, after] = [notice.state, NoticeState::Queued].map(|state| json!({ "state": state }));
+        self.audit(&tx, actor, now, Change::changed(AuditAction::NoticeRetry, id, before, after)).await?;
         self.commit(tx).await?;
         self.notice(actor, id).await?.ok_or(ServiceError::NotFound("notice"))
     }

@@ -7,7 +7,7 @@ use entity::{
     calendar,
     id::CalendarId,
     sla_policy,
-    vocab::{EventKind, Stage},
+    vocab::{AuditAction, EventKind, Stage},
 };
 use sea_orm::DatabaseTransaction;
 
@@ -22,7 +22,11 @@ use crate::{
         sla::BudgetLength,
         visit::{Policy, Visit},
     },
-    service::{Result, Service, ServiceError, check_version, require},
+    service::{
+        Result, Service, ServiceError,
+        audit::{Change, of_calendar, of_policy},
+        check_version, require,
+    },
     store::{self, StoreError},
 };
 
@@ -56,6 +60,7 @@ impl Service {
         store::policies::hold_to_change(&tx).await?;
         let now = self.clock.now();
         let mut row = store::policies::find(&tx, change.stage).await?.ok_or_else(unknown)?;
+        let before = of_policy(&row);
         check_version(row.version, change.expected_version)?;
         if let Some(budget) = change.budget {
             row.budget = checked_budget(change.stage, budget.as_deref())?.map(|length| length.to_string());
@@ -68,6 +73,8 @@ impl Service {
         let policy = store::policies::policy_from_rows(&row, calendar.clone())?;
         let visits = store::visits::open_in(&tx, Some(change.stage), None).await?;
         self.follow(&tx, actor, visits, now, |visit| visit.follow(&policy, now)).await?;
+        let change = Change::changed(AuditAction::PolicyUpdate, row.id, before, of_policy(&row));
+        self.audit(&tx, actor, now, change).await?;
         self.commit(tx).await?;
         Ok((row, calendar))
     }
@@ -92,6 +99,8 @@ impl Service {
             updated_at: now,
         };
         store::policies::insert_calendar(&tx, row.clone()).await.map_err(name_taken)?;
+        let change = Change::made(AuditAction::CalendarCreate, row.id, of_calendar(&row));
+        self.audit(&tx, actor, now, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
@@ -110,6 +119,7 @@ impl Service {
         store::policies::hold_to_change(&tx).await?;
         let now = self.clock.now();
         let mut row = store::policies::calendar(&tx, id).await?.ok_or(ServiceError::NotFound("calendar"))?;
+        let before = of_calendar(&row);
         check_version(row.version, expected_version)?;
         if let Some(name) = name {
             row.name = checked_name(name)?;
@@ -129,6 +139,8 @@ impl Service {
             visit.follow(&policy, now)
         })
         .await?;
+        let change = Change::changed(AuditAction::CalendarUpdate, id, before, of_calendar(&row));
+        self.audit(&tx, actor, now, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }

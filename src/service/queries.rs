@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use entity::{
     calendar, clarification, company, contact,
-    id::{CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
+    id::{AccessTokenId, CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
     notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
     vocab::{ActorKind, Category, NoticeState, Stage},
 };
@@ -20,6 +20,7 @@ use crate::{
     store::{
         self,
         alerts::AlertFilter,
+        audit::AuditFilter,
         criteria::{Comparison, Criterion},
         directory::PersonWithTeams,
         notices::NoticeFilter,
@@ -76,6 +77,7 @@ pub enum Counted {
     People,
     Alerts(AlertFilter),
     Notices(NoticeFilter),
+    Audit(AuditFilter),
 }
 
 /// One column of the board.
@@ -89,23 +91,23 @@ pub struct BoardColumn {
 impl Service {
     /// A ticket; none where the actor may not see it.
     pub async fn ticket(&self, actor: &Actor, id: TicketId) -> Result<Option<TicketView>> {
-        Ok(store::tickets::find(&self.db, actor.company_scope(), id).await?)
+        Ok(store::tickets::find(&self.db, ticket_scope(actor)?, id).await?)
     }
 
     /// A ticket, by the number in its key.
     pub async fn ticket_by_number(&self, actor: &Actor, number: i64) -> Result<Option<TicketView>> {
-        Ok(store::tickets::find_by_number(&self.db, actor.company_scope(), number).await?)
+        Ok(store::tickets::find_by_number(&self.db, ticket_scope(actor)?, number).await?)
     }
 
     /// Some tickets, by id.
     pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, TicketView>> {
-        Ok(store::tickets::find_many(&self.db, actor.company_scope(), ids).await?)
+        Ok(store::tickets::find_many(&self.db, ticket_scope(actor)?, ids).await?)
     }
 
     /// A page of tickets. Only staff see clocks, or sort by them.
     pub async fn tickets(&self, actor: &Actor, query: TicketQuery) -> Result<Page<PlacedTicket>> {
         let TicketQuery { criteria, sort, order, page, with_clocks } = query;
-        let filter = TicketFilter { scope: actor.company_scope(), criteria };
+        let filter = TicketFilter { scope: ticket_scope(actor)?, criteria };
         let found = store::tickets::page(&self.db, &filter, sort, order.clone(), page.after, page.first).await?;
         let mut visits = HashMap::new();
         if with_clocks || sort == TicketSort::DueAt {
@@ -121,18 +123,24 @@ impl Service {
 
     /// How many rows there are that the actor may see.
     pub async fn count(&self, actor: &Actor, counted: &Counted) -> Result<u64> {
-        let scope = actor.company_scope();
         Ok(match counted {
             Counted::Tickets(criteria) => {
+                let scope = ticket_scope(actor)?;
                 store::tickets::count(&self.db, &TicketFilter { scope, criteria: criteria.clone() }).await?
             }
-            Counted::Companies => store::directory::count_companies(&self.db, scope).await?,
-            Counted::Contacts(company) => match visible_company(actor, *company) {
-                Ok(company) => store::directory::count_contacts(&self.db, company).await?,
-                Err(Invisible) => 0,
-            },
+            Counted::Companies => {
+                require(actor, Action::SeeClients, STAFF)?;
+                store::directory::count_companies(&self.db, actor.company_scope()).await?
+            }
+            Counted::Contacts(company) => {
+                require(actor, Action::SeeClients, STAFF)?;
+                match visible_company(actor, *company) {
+                    Ok(company) => store::directory::count_contacts(&self.db, company).await?,
+                    Err(Invisible) => 0,
+                }
+            }
             Counted::People => {
-                require(actor, Action::SeeInternals, STAFF)?;
+                require(actor, Action::SeePeople, STAFF)?;
                 store::directory::count_people(&self.db).await?
             }
             Counted::Alerts(filter) => {
@@ -140,8 +148,12 @@ impl Service {
                 store::alerts::count(&self.db, filter).await?
             }
             Counted::Notices(filter) => {
-                require(actor, Action::SeeInternals, STAFF)?;
+                require(actor, Action::SeeNotices, STAFF)?;
                 store::notices::count(&self.db, filter).await?
+            }
+            Counted::Audit(filter) => {
+                require(actor, Action::ReadAudit, "only an administrator reads the audit log")?;
+                store::audit::count(&self.db, filter).await?
             }
         })
     }
@@ -150,7 +162,7 @@ impl Service {
     pub async fn board(&self, actor: &Actor, first: u64) -> Result<Vec<BoardColumn>> {
         require(actor, Action::SeeInternals, "the board is for staff")?;
         let open = Criterion::Stage(Comparison::In(process::OPEN.to_vec()));
-        let filter = TicketFilter { scope: actor.company_scope(), criteria: vec![open] };
+        let filter = TicketFilter { scope: ticket_scope(actor)?, criteria: vec![open] };
         let counts = store::tickets::count_by_stage(&self.db, &filter).await?;
         let mut columns = Vec::new();
         for stage in process::OPEN {
@@ -204,7 +216,7 @@ impl Service {
 
     /// The notices of some tickets, oldest first. Only staff see the ledger.
     pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<WithNames<notice::Model>>> {
-        require(actor, Action::SeeInternals, STAFF)?;
+        require(actor, Action::SeeNotices, STAFF)?;
         let rows = store::notices::of_many(&self.db, tickets).await?;
         self.with_names(rows, addressee).await
     }
@@ -232,7 +244,7 @@ impl Service {
 
     /// A notice.
     pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<WithNames<notice::Model>>> {
-        require(actor, Action::SeeInternals, STAFF)?;
+        require(actor, Action::SeeNotices, STAFF)?;
         let rows = store::notices::find(&self.db, id).await?.into_iter().collect();
         Ok(self.with_names(rows, addressee).await?.pop())
     }
@@ -244,7 +256,7 @@ impl Service {
         filter: &NoticeFilter,
         page: PageRequest,
     ) -> Result<Page<WithNames<notice::Model>>> {
-        require(actor, Action::SeeInternals, STAFF)?;
+        require(actor, Action::SeeNotices, STAFF)?;
         let Page { rows, has_next } = store::notices::page(&self.db, filter, page.after, page.first).await?;
         Ok(Page { rows: self.with_names(rows, addressee).await?, has_next })
     }
@@ -260,6 +272,7 @@ impl Service {
 
     /// A page of companies by name; a contact sees their own.
     pub async fn companies(&self, actor: &Actor, page: PageRequest) -> Result<Page<company::Model>> {
+        require(actor, Action::SeeClients, STAFF)?;
         Ok(store::directory::companies(&self.db, actor.company_scope(), page.after, page.first).await?)
     }
 
@@ -275,6 +288,7 @@ impl Service {
         company: Option<CompanyId>,
         page: PageRequest,
     ) -> Result<Page<contact::Model>> {
+        require(actor, Action::SeeClients, STAFF)?;
         match visible_company(actor, company) {
             Ok(company) => Ok(store::directory::contacts(&self.db, company, page.after, page.first).await?),
             Err(Invisible) => Ok(Page::empty()),
@@ -296,9 +310,19 @@ impl Service {
         Ok(store::directory::contacts_by_email(&self.db, &email.trim().to_lowercase()).await?)
     }
 
+    /// What the integrations with these tokens are called.
+    pub async fn integrations_by_id(
+        &self,
+        actor: &Actor,
+        ids: &[AccessTokenId],
+    ) -> Result<HashMap<AccessTokenId, String>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::tokens::names(&self.db, ids).await?)
+    }
+
     /// A page of people by name.
     pub async fn people(&self, actor: &Actor, page: PageRequest) -> Result<Page<PersonWithTeams>> {
-        require(actor, Action::SeeInternals, STAFF)?;
+        require(actor, Action::SeePeople, STAFF)?;
         Ok(store::directory::people(&self.db, page.after, page.first).await?)
     }
 
@@ -370,12 +394,18 @@ fn doer(row: &ticket_event::Model) -> (Option<PersonId>, Option<ContactId>) {
     match row.actor_kind {
         ActorKind::Person => (row.actor_id.map(PersonId), None),
         ActorKind::Contact => (None, row.actor_id.map(ContactId)),
-        ActorKind::System => (None, None),
+        ActorKind::Integration | ActorKind::System => (None, None),
     }
 }
 
 fn distinct<Id: Ord>(ids: Vec<Option<Id>>) -> Vec<Id> {
     ids.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The company to whose tickets the actor is limited; refused where they see no tickets at all.
+pub(super) fn ticket_scope(actor: &Actor) -> Result<Option<CompanyId>> {
+    require(actor, Action::SeeTickets, "this needs the right to see tickets")?;
+    Ok(actor.company_scope())
 }
 
 /// A company that does not exist for the actor.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::{
     contact,
     id::{CompanyId, ContactId, PersonId, TicketId, TicketSubtypeId},
-    vocab::{Stage, TicketSource},
+    vocab::{AuditAction, Stage, TicketSource},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
@@ -18,7 +18,13 @@ use crate::{
         ticket::{Assignee, Company, Contact, Ticket},
         visit::Policy,
     },
-    service::{Result, Service, ServiceError, check_version},
+    service::{
+        Result, Service, ServiceError,
+        audit::{Change, of_ticket},
+        check_version,
+        queries::ticket_scope,
+        require_scope,
+    },
     store::{self, StoreError},
 };
 
@@ -67,6 +73,7 @@ pub struct MoveRequest {
 impl Service {
     /// Files a ticket, which enters Validating. The same id again is the same ticket.
     pub async fn create_ticket(&self, actor: &Actor, new: NewTicket) -> Result<Ticket> {
+        require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
         let now = self.clock.now();
         let id = TicketId(new.id.unwrap_or_else(|| self.clock.new_uuid()));
@@ -80,7 +87,7 @@ impl Service {
             Ok(patch) => moves::file(actor, &patch, &self.surroundings(&policy, now)).map_err(ServiceError::from),
             Err(error) => Err(error),
         };
-        let reference = reference(new.level_one_reference);
+        let reference = reference(actor, new.level_one_reference);
         let ((company, contact), (facts, level_one_reference)) = both(client, both(facts, reference))?;
         let ticket = Ticket {
             id,
@@ -118,12 +125,14 @@ impl Service {
         }
         self.start_clock(&tx, &ticket, now).await?;
         store::events::append(&tx, id, actor, now, &[moves::filed(&ticket)]).await?;
+        self.audit(&tx, actor, now, Change::made(AuditAction::TicketCreate, id, of_ticket(&ticket))).await?;
         self.commit(tx).await?;
         Ok(ticket)
     }
 
     /// Moves a ticket to another stage, or to another pipeline.
     pub async fn move_ticket(&self, actor: &Actor, id: TicketId, request: MoveRequest) -> Result<Ticket> {
+        require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, request.expected_version).await?;
         let now = self.clock.now();
@@ -147,6 +156,7 @@ impl Service {
         facts: FactsInput,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
+        require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
@@ -165,6 +175,7 @@ impl Service {
         reason: &str,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
+        require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
@@ -182,6 +193,7 @@ impl Service {
         assignee: Option<PersonId>,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
+        require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
@@ -203,7 +215,7 @@ impl Service {
         id: TicketId,
         expected_version: Option<i32>,
     ) -> Result<Ticket> {
-        let ticket = store::tickets::lock(tx, actor.company_scope(), id).await?;
+        let ticket = store::tickets::lock(tx, ticket_scope(actor)?, id).await?;
         let ticket = ticket.ok_or(ServiceError::NotFound("ticket"))?;
         check_version(ticket.version, expected_version)?;
         Ok(ticket)
@@ -225,6 +237,7 @@ impl Service {
         store::tickets::save(&tx, &mut ticket).await?;
         self.move_clock(&tx, before, &ticket, now).await?;
         store::events::append(&tx, ticket.id, actor, now, &events).await?;
+        self.audit(&tx, actor, now, Change::decided(before, &ticket, &events)).await?;
         self.tell_client(&tx, &ticket, client_notices, now).await?;
         self.commit(tx).await?;
         Ok(ticket)
@@ -246,7 +259,7 @@ impl Service {
             Actor::Contact { id, company_id: own } => {
                 (Some(company_id.unwrap_or(*own)), Some(contact_id.unwrap_or(*id)))
             }
-            Actor::Person(_) | Actor::System => (company_id, contact_id),
+            Actor::Person(_) | Actor::Integration { .. } | Actor::System => (company_id, contact_id),
         };
         let missing = |field| Problem::at(Code::MissingFields, field, format!("{field} is required"));
         let (company_id, contact_id) = match (company_id, contact_id) {
@@ -311,7 +324,12 @@ async fn assignable(tx: &DatabaseTransaction, id: PersonId) -> Result<Assignee> 
     Ok(Assignee { id: person.id, name: person.name })
 }
 
-fn reference(text: Option<String>) -> Result<Option<String>> {
+/// A client knows nothing of level 1: staff state where a ticket came from.
+fn reference(actor: &Actor, text: Option<String>) -> Result<Option<String>> {
+    if text.is_some() && !actor.is_internal() {
+        let message = "the reference of level 1 is staff's to state; leave it out";
+        return Err(Problem::at(Code::NotAllowed, "levelOneReference", message).into());
+    }
     text.map(|text| {
         clean_text(&text, REFERENCE_LIMIT, false)
             .map_err(|(code, why)| Problem::at(code, "levelOneReference", format!("the reference {why}")).into())

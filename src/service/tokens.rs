@@ -1,20 +1,22 @@
-//! Bearer tokens: made once, shown once, stored as a hash, and turned into an actor.
+//! Bearer tokens: made once, shown once, stored as a hash. [`super::sessions`] turns them into an actor.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entity::{
     access_token,
     id::{AccessTokenId, ContactId, PersonId},
+    vocab::{AuditAction, Scope},
 };
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{
     domain::{
-        actor::{Actor, Staff},
+        actor::Actor,
         facts::clean_text,
         refusal::{Code, Problem},
     },
-    service::{Result, Service, ServiceError},
+    service::{Result, Service, ServiceError, audit::Change},
     store,
 };
 
@@ -22,8 +24,6 @@ use crate::{
 pub const TOKEN_PREFIX: &str = "secondline_";
 /// 256 bits cannot be guessed.
 const TOKEN_BYTES: usize = 32;
-/// “Last used” is noted at most once in this time, so that reading does not always write.
-const LAST_USED_GRAIN: TimeDelta = TimeDelta::minutes(1);
 /// A name is one line in a list.
 const NAME_LIMIT: usize = 100;
 
@@ -34,6 +34,8 @@ pub enum TokenOwner {
     Person(PersonId),
     /// A client's contact.
     Contact(ContactId),
+    /// A program, which the token's name names.
+    Integration,
 }
 
 /// A new token, in the only moment in which it can be read.
@@ -46,11 +48,22 @@ pub struct NewToken {
 }
 
 impl Service {
-    /// Makes a token.
+    /// Makes a token with all the rights of its owner.
     pub async fn create_token(
         &self,
         owner: TokenOwner,
         name: &str,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<NewToken> {
+        self.create_scoped_token(owner, name, None, expires_at).await
+    }
+
+    /// Makes a token that is restricted to scopes, as an integration's always is.
+    pub async fn create_scoped_token(
+        &self,
+        owner: TokenOwner,
+        name: &str,
+        scopes: Option<&[Scope]>,
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<NewToken> {
         let now = self.clock.now();
@@ -59,6 +72,7 @@ impl Service {
         if expires_at.is_some_and(|expires_at| expires_at <= now) {
             return Err(Problem::at(Code::Invalid, "expiresAt", "the token would have expired already").into());
         }
+        let scopes = checked_scopes(owner, scopes)?;
         let tx = self.begin().await?;
         let (person_id, contact_id) = match owner {
             TokenOwner::Person(id) => {
@@ -69,6 +83,7 @@ impl Service {
                 store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
                 (None, Some(id))
             }
+            TokenOwner::Integration => (None, None),
         };
         let secret = new_secret()?;
         let row = access_token::Model {
@@ -76,6 +91,7 @@ impl Service {
             name,
             person_id,
             contact_id,
+            scopes: scopes.as_ref().map(|scopes| json!(scopes)),
             token_hash: hash(&secret),
             created_at: now,
             expires_at,
@@ -83,6 +99,15 @@ impl Service {
             revoked_at: None,
         };
         store::tokens::insert(&tx, row.clone()).await?;
+        let made = json!({
+            "name": row.name,
+            "personId": person_id.map(|id| id.to_string()),
+            "contactId": contact_id.map(|id| id.to_string()),
+            "scopes": scopes,
+            "expiresAt": expires_at,
+        });
+        let change = Change::made(AuditAction::TokenCreate, row.id, made);
+        self.audit(&tx, &Actor::System, now, change).await?;
         self.commit(tx).await?;
         Ok(NewToken { row, secret })
     }
@@ -94,38 +119,32 @@ impl Service {
 
     /// Revokes a token; says whether it was in force.
     pub async fn revoke_token(&self, id: AccessTokenId) -> Result<bool> {
-        Ok(store::tokens::revoke(&self.db, id, self.clock.now()).await?)
-    }
-
-    /// Who sends this token; none for one that is unknown, revoked, expired, or of a person who left.
-    pub async fn authenticate(&self, secret: &str) -> Result<Option<Actor>> {
-        if !secret.starts_with(TOKEN_PREFIX) {
-            return Ok(None);
-        }
+        let tx = self.begin().await?;
         let now = self.clock.now();
-        let Some(token) = store::tokens::find_by_hash(&self.db, &hash(secret)).await? else { return Ok(None) };
-        if token.revoked_at.is_some() || token.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Ok(None);
+        let was_in_force = store::tokens::revoke(&tx, id, now).await?;
+        if was_in_force {
+            let [before, after] = [false, true].map(|is_revoked| json!({ "isRevoked": is_revoked }));
+            let change = Change::changed(AuditAction::TokenRevoke, id, before, after);
+            self.audit(&tx, &Actor::System, now, change).await?;
         }
-        let actor = match (token.person_id, token.contact_id) {
-            (Some(id), _) => store::directory::person(&self.db, id).await?.filter(|row| row.person.active).map(|row| {
-                Actor::Person(Staff {
-                    id,
-                    teams: row.teams,
-                    manages: row.manages,
-                    administrator: row.person.administrator,
-                })
-            }),
-            (None, Some(id)) => store::directory::contact(&self.db, id)
-                .await?
-                .map(|contact| Actor::Contact { id, company_id: contact.company_id }),
-            (None, None) => None,
-        };
-        if actor.is_some() && token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
-            store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
-        }
-        Ok(actor)
+        self.commit(tx).await?;
+        Ok(was_in_force)
     }
+}
+
+/// An integration has no rights but its scopes; a contact's rights are too small to be divided.
+fn checked_scopes(owner: TokenOwner, scopes: Option<&[Scope]>) -> Result<Option<Vec<Scope>>> {
+    let mut scopes = scopes.map(<[Scope]>::to_vec);
+    if let Some(scopes) = &mut scopes {
+        scopes.sort();
+        scopes.dedup();
+    }
+    let problem = match (owner, scopes.as_deref()) {
+        (TokenOwner::Contact(_), Some(_)) => "a contact's token takes no scopes",
+        (TokenOwner::Integration, None) | (_, Some([])) => "name at least one scope, such as tickets:read",
+        _ => return Ok(scopes),
+    };
+    Err(Problem::at(Code::Invalid, "scopes", problem).into())
 }
 
 fn new_secret() -> Result<String> {
@@ -136,6 +155,6 @@ fn new_secret() -> Result<String> {
     Ok(format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-fn hash(secret: &str) -> String {
+pub(super) fn hash(secret: &str) -> String {
     format!("{:x}", Sha256::digest(secret.as_bytes()))
 }

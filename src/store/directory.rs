@@ -9,8 +9,8 @@ use ::entity::{
     vocab::{Category, Team, TeamRole},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Order, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Order,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockType, SimpleExpr},
 };
 
@@ -28,6 +28,49 @@ pub struct PersonWithTeams {
     pub teams: Vec<Team>,
     /// The teams they manage.
     pub manages: Vec<Team>,
+}
+
+/// Whoever an issuer's subject is linked to.
+#[derive(Clone, Debug)]
+pub enum Linked {
+    /// A member of staff, active or not.
+    Person(Box<PersonWithTeams>),
+    /// A contact.
+    Contact(Box<contact::Model>),
+}
+
+/// Whoever the subject is linked to.
+pub async fn linked(db: &impl ConnectionTrait, subject: &str) -> Result<Option<Linked>> {
+    let people = person::Entity::find().filter(person::Column::OidcSubject.eq(subject)).all(db).await?;
+    if let Some(row) = with_teams(db, people).await?.pop() {
+        return Ok(Some(Linked::Person(row.into())));
+    }
+    let contact = contact::Entity::find().filter(contact::Column::OidcSubject.eq(subject)).one(db).await?;
+    Ok(contact.map(|row| Linked::Contact(row.into())))
+}
+
+/// Links a person that is linked to nothing; says whether it did.
+pub async fn link_person(db: &impl ConnectionTrait, id: PersonId, subject: &str) -> Result<bool> {
+    let result = person::Entity::update_many()
+        .col_expr(person::Column::OidcSubject, Expr::val(subject))
+        .col_expr(person::Column::Version, Expr::col(person::Column::Version).add(1))
+        .filter(person::COLUMN.id.eq(id))
+        .filter(person::Column::OidcSubject.is_null())
+        .exec(db)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Links a contact that is linked to nothing; says whether it did.
+pub async fn link_contact(db: &impl ConnectionTrait, id: ContactId, subject: &str) -> Result<bool> {
+    let result = contact::Entity::update_many()
+        .col_expr(contact::Column::OidcSubject, Expr::val(subject))
+        .col_expr(contact::Column::Version, Expr::col(contact::Column::Version).add(1))
+        .filter(contact::COLUMN.id.eq(id))
+        .filter(contact::Column::OidcSubject.is_null())
+        .exec(db)
+        .await?;
+    Ok(result.rows_affected == 1)
 }
 
 /// A company.

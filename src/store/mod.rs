@@ -5,6 +5,7 @@
 //! assignee, and holds its row until the caller's transaction ends.
 
 pub mod alerts;
+pub mod audit;
 pub mod clarifications;
 pub mod connection;
 pub mod criteria;

@@ -1,12 +1,14 @@
 //! Access tokens, of which only the hash is stored.
 
-use ::entity::{access_token, id::AccessTokenId};
+use std::collections::HashMap;
+
+use ::entity::{access_token, id::AccessTokenId, vocab::Scope};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, sea_query::Expr,
 };
 
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 
 /// Stores a new token.
 pub async fn insert(db: &impl ConnectionTrait, row: access_token::Model) -> Result<()> {
@@ -14,9 +16,26 @@ pub async fn insert(db: &impl ConnectionTrait, row: access_token::Model) -> Resu
     Ok(())
 }
 
+/// A token, whatever its state.
+pub async fn find(db: &impl ConnectionTrait, id: AccessTokenId) -> Result<Option<access_token::Model>> {
+    Ok(access_token::Entity::find_by_id(id).one(db).await?)
+}
+
 /// The token with this hash, whatever its state.
 pub async fn find_by_hash(db: &impl ConnectionTrait, hash: &str) -> Result<Option<access_token::Model>> {
     Ok(access_token::Entity::find().filter(access_token::COLUMN.token_hash.eq(hash)).one(db).await?)
+}
+
+/// The scopes that a token is restricted to; none where it is not.
+pub fn scopes(row: &access_token::Model) -> Result<Option<Vec<Scope>>> {
+    let read = |scopes: &serde_json::Value| serde_json::from_value(scopes.clone());
+    row.scopes.as_ref().map(read).transpose().map_err(|error| StoreError::corrupt("scope", error))
+}
+
+/// What some tokens are called.
+pub async fn names(db: &impl ConnectionTrait, ids: &[AccessTokenId]) -> Result<HashMap<AccessTokenId, String>> {
+    let rows = access_token::Entity::find().filter(access_token::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
 /// All tokens, oldest first.

@@ -3,12 +3,14 @@
 #![cfg(test)]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod clarifications;
 mod delivery;
 mod directory;
 mod lists;
 mod moves;
+mod oidc;
 mod outbox;
 mod policies;
 mod process_death;
@@ -16,6 +18,8 @@ mod readme;
 mod replicas;
 mod requests;
 mod schema;
+mod scopes;
+mod sessions;
 mod sla;
 mod sla_clock;
 mod sockets;

@@ -1,6 +1,7 @@
 //! The schema's file, and what is served of it.
 
 use secondline::graphql;
+use serde_json::Value;
 
 use crate::support::each_database;
 
@@ -63,7 +64,7 @@ each_database! {
         let starter = include_str!("../../src/http/graphiql/starter.graphql");
         for operation in ["Process", "Tickets"] {
             let answer = app.operation(&app.cast.qa, starter, operation).await;
-            assert_eq!(answer["errors"], serde_json::Value::Null, "{answer:#}");
+            assert_eq!(answer["errors"], Value::Null, "{answer:#}");
         }
     }
 }

@@ -7,7 +7,10 @@ use entity::{
 };
 
 use crate::{
-    domain::{actor::Actor, facts::Subtype},
+    domain::{
+        actor::{Action, Actor, may},
+        facts::Subtype,
+    },
     graphql::{
         context::{actor, is_internal, loaders},
         error::ApiError,
@@ -62,7 +65,7 @@ impl Contact {
     async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
         let visible = match actor(context)? {
             Actor::Contact { id, .. } => *id == self.0.id,
-            Actor::Person(_) | Actor::System => true,
+            actor => may(actor, Action::SeeClients),
         };
         Ok(visible.then_some(self.0.email.as_str()))
     }
@@ -132,7 +135,7 @@ impl Person {
 
     /// The mail address. Null for contacts.
     async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(if is_internal(context)? { Some(self.person.email.as_str()) } else { None })
+        Ok(may(actor(context)?, Action::SeePeople).then_some(self.person.email.as_str()))
     }
 
     /// The language of mails, as a BCP 47 tag.

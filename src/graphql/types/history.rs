@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
+    id::AccessTokenId,
     ticket_event,
     vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
 };
@@ -10,7 +11,7 @@ use entity::{
 use crate::{
     domain::event::{self, EventData},
     graphql::{
-        context::loaders,
+        context::{is_internal, loaders},
         error::ApiError,
         types::{
             directory::{Contact, Person},
@@ -79,6 +80,16 @@ impl TicketEvent {
     /// The contact who did it.
     async fn contact(&self) -> Option<Contact> {
         self.event.contact.clone().map(Contact)
+    }
+
+    /// What the integration is called that did it. Null for contacts.
+    async fn integration_name(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+        match self.event.row.actor_id {
+            Some(id) if self.event.row.actor_kind == ActorKind::Integration && is_internal(context)? => {
+                Ok(loaders(context)?.load_one(AccessTokenId(id)).await?)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The facts that changed.

@@ -1,5 +1,6 @@
 //! The object types of the API, each a thin wrapper over a domain value or a row.
 
+pub mod audit;
 pub mod directory;
 pub mod history;
 pub mod notice;

@@ -417,7 +417,7 @@ impl Ticket {
 
     /// The mails about it, oldest first. Empty for contacts.
     async fn notices(&self, context: &Context<'_>) -> Result<Vec<Notice>, ApiError> {
-        if !is_internal(context)? {
+        if !domain::actor::may(actor(context)?, domain::actor::Action::SeeNotices) {
             return Ok(Vec::new());
         }
         let rows = loaders(context)?.load_one(NoticesOf(self.0.id)).await?.unwrap_or_default();

@@ -150,10 +150,9 @@ impl Socket {
         let identified = match auth::credentials(payload) {
             None => self.introduced.clone(),
             Some(credentials) => {
-                let address = self.introduced.caller.address;
-                let identified = auth::identify_by(&self.state, credentials.as_deref(), address).await;
+                let identified = self.introduced.with(self.state.api.service(), credentials.as_deref()).await;
                 identified.map_err(|error| match error.code() {
-                    Code::Unauthenticated => close(4403, "Forbidden"),
+                    Code::Unauthenticated | Code::Forbidden => close(4403, "Forbidden"),
                     _ => close(1013, "Try again later"),
                 })?
             }

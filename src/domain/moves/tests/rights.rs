@@ -50,7 +50,7 @@ fn leads(actor: &Actor) -> bool {
     match actor {
         Actor::Person(staff) => staff.leads(),
         Actor::Contact { .. } => false,
-        Actor::System => true,
+        Actor::Integration { .. } | Actor::System => true,
     }
 }
 

@@ -116,7 +116,7 @@ pub fn acts_for(actor: &Actor, team: Team) -> bool {
     match actor {
         Actor::Person(staff) => staff.administrator || !staff.manages.is_empty() || staff.teams.contains(&team),
         Actor::Contact { .. } => false,
-        Actor::System => true,
+        Actor::Integration { .. } | Actor::System => true,
     }
 }
 

@@ -1,0 +1,75 @@
+//! What the audit log keeps of each thing: what people state of it. Never hashes or secrets.
+
+use entity::{calendar, company, contact, sla_policy, ticket_subtype, vocab::Team};
+use serde_json::{Value as Json, json};
+
+use crate::{
+    domain::{facts::Facts, ticket::Ticket},
+    store::directory::PersonWithTeams,
+};
+
+pub(in crate::service) fn of_ticket(ticket: &Ticket) -> Json {
+    let mut snapshot = json!({
+        "key": ticket.key(),
+        "companyId": ticket.company.id.to_string(),
+        "contactId": ticket.contact.id.to_string(),
+        "levelOneReference": ticket.level_one_reference,
+        "stage": ticket.stage,
+        "assigneeId": ticket.assignee.as_ref().map(|person| person.id.to_string()),
+        "transferredTo": ticket.transferred_to,
+        "deEscalationReasons": ticket.de_escalation_reasons,
+        "proposedPriority": ticket.proposed_priority,
+        "promisedDeliveryDate": ticket.promised_delivery_date,
+    });
+    if let Some(members) = snapshot.as_object_mut() {
+        let facts = Facts::changes(None, &ticket.facts).into_iter();
+        members.extend(facts.map(|fact| (fact.field.word(), fact.after.into())));
+    }
+    snapshot
+}
+
+pub(in crate::service) fn of_company(row: &company::Model) -> Json {
+    json!({ "name": row.name, "tier": row.tier })
+}
+
+pub(in crate::service) fn of_contact(row: &contact::Model) -> Json {
+    json!({
+        "companyId": row.company_id.to_string(),
+        "name": row.name,
+        "email": row.email,
+        "locale": row.locale,
+        "timeZone": row.time_zone,
+    })
+}
+
+pub(in crate::service) fn of_person(row: &PersonWithTeams) -> Json {
+    let PersonWithTeams { person, teams, manages } = row;
+    json!({
+        "name": person.name,
+        "email": person.email,
+        "locale": person.locale,
+        "timeZone": person.time_zone,
+        "teams": sorted(teams),
+        "manages": sorted(manages),
+        "isAdministrator": person.administrator,
+        "isActive": person.active,
+    })
+}
+
+pub(in crate::service) fn of_subtype(row: &ticket_subtype::Model) -> Json {
+    json!({ "category": row.category, "name": row.name, "isArchived": row.archived_at.is_some() })
+}
+
+pub(in crate::service) fn of_policy(row: &sla_policy::Model) -> Json {
+    json!({ "stage": row.stage, "budget": row.budget, "calendarId": row.calendar_id.to_string() })
+}
+
+pub(in crate::service) fn of_calendar(row: &calendar::Model) -> Json {
+    json!({ "name": row.name, "definition": row.definition })
+}
+
+fn sorted(teams: &[Team]) -> Vec<Team> {
+    let mut teams = teams.to_vec();
+    teams.sort();
+    teams
+}

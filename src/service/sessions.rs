@@ -1,0 +1,117 @@
+//! Who is asking, for how long, and whether that still holds.
+//!
+//! A request asks once, with [`Service::authenticate`]. A socket lives longer than its credential may: it asks again, with
+//! [`Service::renew`], and ends when the answer is none.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{
+    access_token,
+    id::{AccessTokenId, ContactId, PersonId},
+    vocab::Scope,
+};
+
+use crate::{
+    domain::actor::{Actor, Staff},
+    oidc::Identity,
+    service::{
+        Result, Service, ServiceError,
+        tokens::{TOKEN_PREFIX, hash},
+    },
+    store::{self, directory::PersonWithTeams},
+};
+
+/// “Last used” is noted at most once in this time, so that reading does not always write.
+const LAST_USED_GRAIN: TimeDelta = TimeDelta::minutes(1);
+
+/// Whoever proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Who asks, with the rights that they had when it was checked.
+    pub actor: Actor,
+    /// When the credential ends; none for one that does not end by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    credential: Credential,
+}
+
+/// What they proved it with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Credential {
+    /// A token of ours.
+    Token(AccessTokenId),
+    /// A token of the configured issuer.
+    Issued(Arc<Identity>),
+}
+
+impl Service {
+    /// Whose credential it is; none for one that is unknown, revoked, expired, or of a person who left.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Session>> {
+        if !secret.starts_with(TOKEN_PREFIX) {
+            return match self.identify(secret).await? {
+                Some(identity) => self.session_of_identity(Arc::new(identity)).await,
+                None => Ok(None),
+            };
+        }
+        match store::tokens::find_by_hash(&self.db, &hash(secret)).await? {
+            Some(token) => self.session_of(token).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The session as it is now, with the rights of now; none once the credential was revoked, has expired, or its person left.
+    pub async fn renew(&self, session: &Session) -> Result<Option<Session>> {
+        match &session.credential {
+            Credential::Token(id) => match store::tokens::find(&self.db, *id).await? {
+                Some(token) => self.session_of(token).await,
+                None => Ok(None),
+            },
+            Credential::Issued(identity) => match self.session_of_identity(Arc::clone(identity)).await {
+                // Whoever is not known here any more.
+                Err(ServiceError::Forbidden(_)) => Ok(None),
+                renewed => renewed,
+            },
+        }
+    }
+
+    async fn session_of_identity(&self, identity: Arc<Identity>) -> Result<Option<Session>> {
+        if identity.expires_at <= self.clock.now() {
+            return Ok(None);
+        }
+        let actor = self.actor_of(&identity).await?;
+        let expires_at = Some(identity.expires_at);
+        Ok(actor.map(|actor| Session { actor, expires_at, credential: Credential::Issued(identity) }))
+    }
+
+    async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {
+        let now = self.clock.now();
+        if token.revoked_at.is_some() || token.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Ok(None);
+        }
+        let actor = match (token.person_id, token.contact_id) {
+            (Some(id), _) => self.staff(id, store::tokens::scopes(&token)?).await?,
+            (None, Some(id)) => self.client_contact(id).await?,
+            (None, None) => {
+                let scopes = store::tokens::scopes(&token)?.unwrap_or_default();
+                Some(Actor::Integration { id: token.id, name: token.name, scopes })
+            }
+        };
+        let Some(actor) = actor else { return Ok(None) };
+        if token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
+            store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
+        }
+        Ok(Some(Session { actor, expires_at: token.expires_at, credential: Credential::Token(token.id) }))
+    }
+
+    async fn staff(&self, id: PersonId, scopes: Option<Vec<Scope>>) -> Result<Option<Actor>> {
+        let row = store::directory::person(&self.db, id).await?.filter(|row| row.person.active);
+        Ok(row.map(|PersonWithTeams { person, teams, manages }| {
+            Actor::Person(Staff { id, teams, manages, administrator: person.administrator, scopes })
+        }))
+    }
+
+    async fn client_contact(&self, id: ContactId) -> Result<Option<Actor>> {
+        let contact = store::directory::contact(&self.db, id).await?;
+        Ok(contact.map(|contact| Actor::Contact { id, company_id: contact.company_id }))
+    }
+}

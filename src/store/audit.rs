@@ -1,0 +1,113 @@
+//! The append-only audit log: rows are written and read, never changed.
+
+use ::entity::{
+    audit_entry, contact, person,
+    vocab::{ActorKind, AuditAction},
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, Select,
+    sea_query::{Expr, Query, SimpleExpr},
+};
+use uuid::Uuid;
+
+use crate::store::{
+    Result,
+    page::{Keyset, Page, Position, count as counted, fetch},
+};
+
+/// Which entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this person, contact or token.
+    pub actor: Option<Uuid>,
+    /// Of one of these actions.
+    pub actions: Option<Vec<AuditAction>>,
+    /// About the thing with this opaque id.
+    pub target: Option<String>,
+    /// At this instant or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this instant.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Appends an entry. Where it says no name, a person or contact is named as they are called now.
+pub async fn append(db: &impl ConnectionTrait, entry: audit_entry::Model) -> Result<()> {
+    let name = match (entry.actor_name, entry.actor_kind, entry.actor_id) {
+        (None, ActorKind::Person, Some(id)) => subquery(
+            Query::select()
+                .column(person::Column::Name)
+                .from(person::Entity)
+                .and_where(person::Column::Id.eq(id))
+                .take(),
+        ),
+        (None, ActorKind::Contact, Some(id)) => subquery(
+            Query::select()
+                .column(contact::Column::Name)
+                .from(contact::Entity)
+                .and_where(contact::Column::Id.eq(id))
+                .take(),
+        ),
+        (name, ..) => Expr::val(name),
+    };
+    let row = [
+        (audit_entry::Column::Id, Expr::val(entry.id.0)),
+        (audit_entry::Column::At, Expr::val(entry.at)),
+        (audit_entry::Column::ActorKind, Expr::val(entry.actor_kind.word())),
+        (audit_entry::Column::ActorId, Expr::val(entry.actor_id)),
+        (audit_entry::Column::ActorName, name),
+        (audit_entry::Column::Action, Expr::val(entry.action.word())),
+        (audit_entry::Column::Target, Expr::val(entry.target)),
+        (audit_entry::Column::Before, Expr::val(entry.before)),
+        (audit_entry::Column::After, Expr::val(entry.after)),
+        (audit_entry::Column::Address, Expr::val(entry.address)),
+        (audit_entry::Column::RequestId, Expr::val(entry.request_id)),
+    ];
+    let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+    let insert = Query::insert().into_table(audit_entry::Entity).columns(columns).values_panic(values).take();
+    db.execute(&insert).await?;
+    Ok(())
+}
+
+/// A page of the log, by time.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    filter: &AuditFilter,
+    order: Order,
+    after: Option<Position>,
+    first: u64,
+) -> Result<Page<audit_entry::Model>> {
+    let column = |column: audit_entry::Column| Expr::col((audit_entry::Entity, column));
+    let key = column(audit_entry::Column::At);
+    let keyset = Keyset { key, id: column(audit_entry::Column::Id), order, after, first };
+    fetch(db, selection(filter), &keyset).await
+}
+
+/// How many entries there are.
+pub async fn count(db: &impl ConnectionTrait, filter: &AuditFilter) -> Result<u64> {
+    counted(db, selection(filter)).await
+}
+
+fn selection(filter: &AuditFilter) -> Select<audit_entry::Entity> {
+    let mut selection = audit_entry::Entity::find();
+    if let Some(actor) = filter.actor {
+        selection = selection.filter(audit_entry::Column::ActorId.eq(actor));
+    }
+    if let Some(actions) = &filter.actions {
+        selection = selection.filter(audit_entry::COLUMN.action.is_in(actions.iter().copied()));
+    }
+    if let Some(target) = &filter.target {
+        selection = selection.filter(audit_entry::COLUMN.target.eq(target.as_str()));
+    }
+    if let Some(from) = filter.from {
+        selection = selection.filter(audit_entry::COLUMN.at.gte(from));
+    }
+    if let Some(to) = filter.to {
+        selection = selection.filter(audit_entry::COLUMN.at.lt(to));
+    }
+    selection
+}
+
+fn subquery(select: sea_orm::sea_query::SelectStatement) -> SimpleExpr {
+    SimpleExpr::SubQuery(None, Box::new(select.into()))
+}

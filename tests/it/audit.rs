@@ -1,0 +1,221 @@
+//! Every change leaves an entry in the audit log, and nothing else does.
+
+use chrono::TimeDelta;
+use entity::vocab::Scope;
+use secondline::service::{audit::Origin, tokens::TokenOwner};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Member, START, TestApp, each_database, replicating_facts,
+    smtp::{Reply, SmtpSink},
+};
+
+const ENTRIES: &str = "{ auditLog(first: 100) { totalCount nodes { id at actorKind actorId actorName action target \
+     before after address requestId } } }";
+
+/// The names of all mutations, as the schema has them.
+fn mutations() -> Vec<String> {
+    let sdl = secondline::graphql::sdl();
+    let fields = sdl.split("\ntype Mutation {").nth(1).unwrap().split("\n}").next().unwrap();
+    fields.lines().filter_map(|line| line.trim().split_once("(input:")).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The log, the latest first.
+async fn log(app: &TestApp) -> Vec<Value> {
+    app.ask(&app.cast.administrator, ENTRIES, json!({})).await["auditLog"]["nodes"].as_array().unwrap().clone()
+}
+
+/// A notice that failed for good; its id.
+async fn failed_notice(app: &TestApp) -> Value {
+    let smtp = SmtpSink::start().await;
+    smtp.script(vec![Reply::Refuse(550, "5.1.1 no such user here"); 50]);
+    let key = app.file_ticket().await;
+    app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+    app.deliver(&smtp).await;
+    let seen = app.ticket(&app.cast.qa, &key, "notices { id state }").await;
+    assert_eq!(seen["notices"][0]["state"], "FAILED", "{seen:#}");
+    seen["notices"][0]["id"].clone()
+}
+
+/// A ticket in the stage; its key.
+async fn ticket_in(app: &TestApp, stage: &str) -> String {
+    let key = app.file_ticket().await;
+    app.walk_to(&key, stage).await;
+    key
+}
+
+/// What makes a mutation succeed: who, the input, and the action that the log then names.
+async fn success(app: &TestApp, mutation: &str) -> (Member, Value, &'static str) {
+    let cast = &app.cast;
+    let (admin, operations) = (cast.administrator.clone(), cast.operations.clone());
+    let week = [json!({ "day": "MON", "from": "09:00", "to": "17:00" })];
+    let definition = json!({ "timeZone": "UTC", "hoursPerDay": 8, "week": week, "holidays": [] });
+    let calendar = app.ask(&cast.qa, "{ calendars { id } }", json!({})).await["calendars"][0]["id"].clone();
+    match mutation {
+        "createTicket" => (operations, app.filing().await, "TICKET_CREATE"),
+        "moveTicket" => {
+            let input =
+                json!({ "ticketId": app.file_ticket().await, "to": "REPLICATING", "facts": replicating_facts() });
+            (operations, input, "TICKET_MOVE")
+        }
+        "transferTicket" => {
+            let input = json!({ "ticketId": app.file_ticket().await, "pipeline": app.service.pipelines()[0], "reason": "Theirs." });
+            (operations, input, "TICKET_MOVE")
+        }
+        "updateTicket" => {
+            let input = json!({ "ticketId": app.file_ticket().await, "facts": { "browser": "Firefox 140" } });
+            (operations, input, "TICKET_UPDATE")
+        }
+        "assignTicket" => {
+            (operations, json!({ "ticketId": app.file_ticket().await, "assigneeId": cast.qa.id }), "TICKET_ASSIGN")
+        }
+        "setEstimatedDeliveryDate" => {
+            let key = ticket_in(app, "FIXING").await;
+            let input = json!({ "ticketId": key, "estimatedDeliveryDate": "2026-06-19", "reason": "It is larger." });
+            (cast.project_manager.clone(), input, "TICKET_SET_DELIVERY_DATE")
+        }
+        "askClient" => (
+            operations,
+            json!({ "ticketId": app.file_ticket().await, "question": "Which browser?" }),
+            "TICKET_ASK_CLIENT",
+        ),
+        "recordClientAnswer" => {
+            let key = app.file_ticket().await;
+            app.change(&operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+            (cast.client.clone(), json!({ "ticketId": key, "answer": "Firefox" }), "TICKET_RECORD_ANSWER")
+        }
+        "createCompany" => (operations, json!({ "name": "Initech" }), "COMPANY_CREATE"),
+        "updateCompany" => {
+            (operations, json!({ "companyId": cast.acme.id.to_string(), "tier": "TIER_ONE" }), "COMPANY_UPDATE")
+        }
+        "createContact" => {
+            let input = json!({ "companyId": cast.acme.id.to_string(), "name": "Eve", "email": "eve@example.com" });
+            (operations, input, "CONTACT_CREATE")
+        }
+        "updateContact" => (operations, json!({ "contactId": cast.client.id, "name": "Clara" }), "CONTACT_UPDATE"),
+        "createPerson" => (admin, json!({ "name": "Eve", "email": "eve@example.org" }), "PERSON_CREATE"),
+        "updatePerson" => (admin, json!({ "personId": cast.qa.id, "manages": ["QA"] }), "PERSON_UPDATE"),
+        "createTicketSubtype" => (admin, json!({ "category": "DATA_ISSUES", "name": "New" }), "SUBTYPE_CREATE"),
+        "archiveTicketSubtype" => {
+            (admin, json!({ "ticketSubtypeId": app.subtype("DATA_ISSUES").await }), "SUBTYPE_ARCHIVE")
+        }
+        "updateSlaPolicy" => (admin, json!({ "stage": "VALIDATING", "budget": "PT2H" }), "POLICY_UPDATE"),
+        "createCalendar" => (admin, json!({ "name": "Nights", "definition": definition }), "CALENDAR_CREATE"),
+        "updateCalendar" => (admin, json!({ "calendarId": calendar, "name": "Other" }), "CALENDAR_UPDATE"),
+        "retryNotice" => (admin, json!({ "noticeId": failed_notice(app).await }), "NOTICE_RETRY"),
+        other => panic!("{other} is not in this test: say here what makes it succeed"),
+    }
+}
+
+each_database! {
+    async fn every_mutation_leaves_one_entry_and_a_refused_one_none(app) {
+        for mutation in mutations() {
+            let (member, input, action) = success(app, &mutation).await;
+            let before = log(app).await.len();
+            let outsider = if member.id == app.cast.client.id { &app.cast.other_client } else { &app.cast.client };
+            let mut refused = input.clone();
+            if mutation == "createTicket" {
+                refused["facts"]["priority"] = json!("URGENT");
+            }
+            let name = &mutation;
+            let input_type = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+            let query = format!("mutation($input: {input_type}!) {{ payload: {name}(input: $input) {{ userErrors {{ code message }} }} }}");
+            let answer = app.graphql(Some(&outsider.token), &query, json!({ "input": refused })).await;
+            let is_refused = answer["errors"].is_array() || answer["data"]["payload"]["userErrors"][0].is_object();
+            assert!(is_refused, "{mutation}: {answer:#}");
+            assert_eq!(log(app).await.len(), before, "{mutation} was refused, and left an entry");
+            let answer = app.ask(&member, &query, json!({ "input": input })).await;
+            assert_eq!(answer["payload"]["userErrors"], json!([]), "{mutation}");
+            let entries = log(app).await;
+            assert_eq!(entries.len(), before + 1, "{mutation}");
+            assert_eq!((&entries[0]["action"], &entries[0]["actorId"]), (&json!(action), &json!(member.id)), "{mutation}");
+            assert_eq!(entries[0]["actorName"], json!(member.name), "{mutation}");
+            assert!(entries[0]["after"].as_object().is_some_and(|after| !after.is_empty()), "{mutation}: {:#}", entries[0]);
+            assert!(entries[0]["requestId"].is_string(), "{mutation}");
+            // The next one starts where the log has not reached its page's end.
+            app.advance(TimeDelta::seconds(1));
+        }
+    }
+
+    async fn an_entry_says_what_changed_and_nothing_else(app) {
+        let input = json!({ "personId": app.cast.qa.id, "email": "q@example.com", "teams": ["QA", "TECH"] });
+        app.make(&app.cast.administrator, "updatePerson", "person", input, "id").await;
+        let mut entry = log(app).await.remove(0);
+        assert!(entry["requestId"].take().is_string());
+        assert!(entry["id"].take().as_str().unwrap().starts_with("audit_entry_"));
+        assert_eq!(entry, json!({
+            "id": null, "at": "2026-06-01T09:00:00+00:00", "actorKind": "PERSON", "actorId": app.cast.administrator.id,
+            "actorName": "Ada Admin", "action": "PERSON_UPDATE", "target": app.cast.qa.id,
+            "before": { "email": app.cast.qa.email, "teams": ["QA"] },
+            "after": { "email": "q@example.com", "teams": ["QA", "TECH"] },
+            "address": null, "requestId": null,
+        }));
+    }
+
+    async fn an_entry_says_where_it_came_from(app) {
+        let origin = Origin { address: Some("192.0.2.7".to_owned()), request_id: Some("trace-1".to_owned()) };
+        let caller = app.service.authenticate(&app.cast.operations.token).await.unwrap().unwrap();
+        app.service.on_behalf_of(origin).create_company(&caller.actor, "Initech", None).await.unwrap();
+        let entry = log(app).await.remove(0);
+        assert_eq!((&entry["address"], &entry["requestId"]), (&json!("192.0.2.7"), &json!("trace-1")));
+    }
+
+    async fn tokens_are_noted_without_their_secrets(app) {
+        let id = app.cast.qa.id.parse().unwrap();
+        let token = app.service.create_token(TokenOwner::Person(id), "laptop", None).await.unwrap();
+        assert!(app.service.revoke_token(token.row.id).await.unwrap());
+        assert!(!app.service.revoke_token(token.row.id).await.unwrap());
+        let entries = log(app).await;
+        assert_eq!(entries[0]["action"], "TOKEN_REVOKE");
+        assert_eq!((&entries[1]["action"], &entries[1]["actorKind"]), (&json!("TOKEN_CREATE"), &json!("SYSTEM")));
+        assert_eq!(entries[1]["after"], json!({ "name": "laptop", "personId": app.cast.qa.id }));
+        assert_eq!(entries[1]["target"], json!(token.row.id.to_string()));
+        let whole = serde_json::to_string(&entries).unwrap();
+        assert!(!whole.contains(&token.row.token_hash) && !whole.contains(&token.secret));
+        assert_eq!(entries.iter().filter(|entry| entry["action"] == "TOKEN_REVOKE").count(), 1);
+    }
+
+    async fn the_log_is_filtered_and_paged(app) {
+        for hour in 0..5 {
+            app.make(&app.cast.operations, "createCompany", "company", json!({ "name": format!("Co {hour}") }), "id").await;
+            app.advance(TimeDelta::hours(1));
+        }
+        app.make(&app.cast.administrator, "createCompany", "company", json!({ "name": "Last" }), "id").await;
+        let query = "query($filter: AuditLogFilter, $first: Int, $after: String) { auditLog(filter: $filter, first: $first, \
+                     after: $after) { totalCount nodes { target after } pageInfo { hasNextPage endCursor } } }";
+        let count = async |filter: Value| {
+            let answer = app.ask(&app.cast.administrator, query, json!({ "filter": filter })).await;
+            answer["auditLog"]["totalCount"].as_u64().unwrap()
+        };
+        let companies = json!(["COMPANY_CREATE"]);
+        assert_eq!(count(json!({ "actor": app.cast.operations.id })).await, 5);
+        assert_eq!(count(json!({ "actor": "nobody" })).await, 0);
+        assert_eq!(count(json!({ "action": companies })).await, 8);
+        assert_eq!(count(json!({ "target": app.cast.acme.id.to_string() })).await, 1);
+        let from = *START + TimeDelta::hours(1);
+        assert_eq!(count(json!({ "from": from, "to": from + TimeDelta::hours(2) })).await, 2);
+        let filter = json!({ "action": companies, "actor": app.cast.operations.id });
+        let mut names = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let variables = json!({ "filter": filter, "first": 2, "after": after });
+            let page = app.ask(&app.cast.administrator, query, variables).await["auditLog"].take();
+            names.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["after"]["name"].clone()));
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(names, ["Co 4", "Co 3", "Co 2", "Co 1", "Co 0"]);
+    }
+
+    async fn only_administrators_read_it(app) {
+        for member in [&app.cast.operations, &app.cast.qa, &app.cast.operations_manager, &app.cast.client] {
+            assert_eq!(app.error(Some(&member.token), "{ auditLog { totalCount } }", json!({})).await, "FORBIDDEN");
+        }
+        let scopes = [Scope::AuditRead];
+        let token = app.service.create_scoped_token(TokenOwner::Integration, "Archive", Some(&scopes), None).await.unwrap();
+        let answer = app.graphql(Some(&token.secret), "{ auditLog { totalCount } }", json!({})).await;
+        assert!(answer["data"]["auditLog"]["totalCount"].is_u64(), "{answer:#}");
+    }
+}
