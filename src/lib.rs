@@ -1,6 +1,6 @@
 //! Secondline: second-line (“Level 2”) support as a server.
 //!
-//! `main → app → {graphql, http, jobs} → service → {store, notice, delivery} → domain → entity::{vocab, id}`; imports point
+//! `main → app → {graphql, http, jobs} → service → {store, notice, delivery, oidc} → domain → entity::{vocab, id}`; imports point
 //! one way, and `tests/it/architecture.rs` proves it. Start reading at [`domain::process`], the process as data.
 
 #![forbid(unsafe_code)]

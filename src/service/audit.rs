@@ -45,7 +45,7 @@ pub(super) struct Change {
 impl Change {
     /// Something that was not there before.
     pub(super) fn made(action: AuditAction, target: impl ToString, after: Json) -> Self {
-        let after = Some(after).map(without_nulls);
+        let after = Some(without_nulls(after));
         Self { action, target: target.to_string(), before: None, after }
     }
 
