@@ -50,5 +50,5 @@ pub fn socket_data(service: &Service, caller: Option<Actor>) -> Data {
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation::default(), Subscription)
+    Schema::build(Query::default(), Mutation::default(), Subscription)
 }
