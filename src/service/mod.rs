@@ -8,6 +8,7 @@ pub mod clock_changes;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
+pub mod lookups;
 pub mod outbox;
 pub mod policies;
 pub mod queries;

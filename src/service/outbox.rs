@@ -99,7 +99,7 @@ impl Service {
             return Err(Problem::of(Code::Invalid, message).into());
         }
         self.commit(tx).await?;
-        self.notice(actor, id).await?.ok_or(ServiceError::NotFound("notice"))
+        self.notices_by_id(actor, &[id]).await?.remove(&id).ok_or(ServiceError::NotFound("notice"))
     }
 
     fn row(

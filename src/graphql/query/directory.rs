@@ -1,26 +1,27 @@
 //! Queries of companies, contacts, people and subtypes.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::{id::CompanyId, vocab::Category};
+use entity::vocab::Category;
 use uuid::Uuid;
 
 use crate::{
     domain::actor::Actor,
     graphql::{
-        connection::{Listing, listing, page_request},
-        context::{actor, loaders, service},
+        connection::{KeyKind, ListOrder, Listing, Paging, listing},
+        context::{actor, is_internal, loaders, service},
         error::ApiError,
+        filter::{CompanyFilter, ContactFilter, PersonFilter},
         id,
         types::directory::{Company, Contact, Person, TicketSubtype},
     },
     service::queries::Counted,
     store::{
         self,
+        criteria::Comparison,
+        directory_lists::ContactCriterion,
         page::{Position, SortKey},
     },
 };
-
-const BY_NAME: &str = "name";
 
 /// Queries of companies, contacts, people and subtypes.
 #[derive(Debug, Default)]
@@ -51,49 +52,64 @@ impl DirectoryQueries {
     }
 
     /// Client companies, by name. A contact sees their own.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn companies(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+        #[graphql(desc = "Which companies.")] filter: Option<CompanyFilter>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Listing<Company>, ApiError> {
-        let page = page_request(BY_NAME, first, after.as_deref())?;
-        let has_previous = page.after.is_some();
-        let found = service(context)?.companies(actor(context)?, page).await?;
-        Ok(listing(found, BY_NAME, Counted::Companies, has_previous, |row| {
-            (by_name(&row.name, row.id.0), Company(row))
-        }))
+        let order = by_name();
+        let window = Paging { first, after, last, before }.window(context, &order)?;
+        let criteria = filter.unwrap_or_default().criteria(is_internal(context)?)?;
+        let found = service(context)?.companies(actor(context)?, criteria.clone(), window).await?;
+        Ok(listing(found, &order, Counted::Companies(criteria), |row| (place(&row.name, row.id.0), Company(row))))
     }
 
     /// Clients' people, by name. A contact sees those of their own company.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn contacts(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Of this company only.")] company_id: Option<ID>,
-        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+        #[graphql(desc = "Which contacts.")] filter: Option<ContactFilter>,
+        #[graphql(
+            desc = "Of this company only.",
+            deprecation = "Use filter { companyId { eq } }. Removed on 2027-06-01."
+        )]
+        company_id: Option<ID>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Listing<Contact>, ApiError> {
-        let company: Option<CompanyId> = company_id.map(|id| id::parse_reference(&id));
-        let page = page_request(BY_NAME, first, after.as_deref())?;
-        let has_previous = page.after.is_some();
-        let found = service(context)?.contacts(actor(context)?, company, page).await?;
-        Ok(listing(found, BY_NAME, Counted::Contacts(company), has_previous, |row| {
-            (by_name(&row.name, row.id.0), Contact(row))
-        }))
+        let order = by_name();
+        let window = Paging { first, after, last, before }.window(context, &order)?;
+        let mut criteria = filter.unwrap_or_default().criteria(is_internal(context)?)?;
+        criteria.extend(company_id.map(|id| ContactCriterion::Company(Comparison::Eq(id::parse_reference(&id)))));
+        let found = service(context)?.contacts(actor(context)?, criteria.clone(), window).await?;
+        Ok(listing(found, &order, Counted::Contacts(criteria), |row| (place(&row.name, row.id.0), Contact(row))))
     }
 
     /// Staff, by name. For staff.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn people(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+        #[graphql(desc = "Which members of staff.")] filter: Option<PersonFilter>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Listing<Person>, ApiError> {
-        let page = page_request(BY_NAME, first, after.as_deref())?;
-        let has_previous = page.after.is_some();
-        let found = service(context)?.people(actor(context)?, page).await?;
-        Ok(listing(found, BY_NAME, Counted::People, has_previous, |row| {
-            (by_name(&row.person.name, row.person.id.0), Person::from(row))
+        let order = by_name();
+        let window = Paging { first, after, last, before }.window(context, &order)?;
+        let criteria = filter.unwrap_or_default().criteria()?;
+        let found = service(context)?.people(actor(context)?, criteria.clone(), window).await?;
+        Ok(listing(found, &order, Counted::People(criteria), |row| {
+            (place(&row.person.name, row.person.id.0), Person::from(row))
         }))
     }
 
@@ -110,6 +126,10 @@ impl DirectoryQueries {
     }
 }
 
-fn by_name(name: &str, id: Uuid) -> Position {
-    Position { key: SortKey::Text(name.to_owned()), id }
+fn by_name() -> ListOrder {
+    ListOrder::by("name", KeyKind::Text)
+}
+
+fn place(name: &str, id: Uuid) -> Position {
+    Position::new(SortKey::Text(name.to_owned()), id)
 }

@@ -4,21 +4,15 @@ use async_graphql::{Context, Object};
 
 use crate::{
     graphql::{
-        connection::{Listing, listing, page_request},
+        connection::{KeyKind, ListOrder, Listing, Paging, listing},
         context::{actor, service},
         error::ApiError,
         filter::{NoticesFilter, SlaAlertFilter},
         types::{notice::Notice, sla::SlaAlert},
     },
     service::queries::Counted,
-    store::{
-        alerts::AlertFilter,
-        notices::NoticeFilter,
-        page::{Position, SortKey},
-    },
+    store::page::{Position, SortKey},
 };
-
-const BY_TIME: &str = "-time";
 
 /// Queries of alerts and notices.
 #[derive(Debug, Default)]
@@ -32,15 +26,17 @@ impl LedgerQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Which alerts.")] filter: Option<SlaAlertFilter>,
-        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Listing<SlaAlert>, ApiError> {
-        let filter = AlertFilter::from(filter.unwrap_or_default());
-        let page = page_request(BY_TIME, first, after.as_deref())?;
-        let has_previous = page.after.is_some();
-        let found = service(context)?.alerts(actor(context)?, &filter, page).await?;
-        Ok(listing(found, BY_TIME, Counted::Alerts(filter), has_previous, |row| {
-            (Position { key: SortKey::Instant(row.detected_at), id: row.id.0 }, SlaAlert(row))
+        let order = latest_first();
+        let window = Paging { first, after, last, before }.window(context, &order)?;
+        let filter = filter.unwrap_or_default().criteria(context).await?;
+        let found = service(context)?.alerts(actor(context)?, &filter, window).await?;
+        Ok(listing(found, &order, Counted::Alerts(filter), |row| {
+            (Position::new(SortKey::Instant(row.detected_at), row.id.0), SlaAlert(row))
         }))
     }
 
@@ -49,15 +45,21 @@ impl LedgerQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Which notices.")] filter: Option<NoticesFilter>,
-        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Listing<Notice>, ApiError> {
-        let filter = NoticeFilter::from(filter.unwrap_or_default());
-        let page = page_request(BY_TIME, first, after.as_deref())?;
-        let has_previous = page.after.is_some();
-        let found = service(context)?.notices(actor(context)?, &filter, page).await?;
-        Ok(listing(found, BY_TIME, Counted::Notices(filter), has_previous, |row| {
-            (Position { key: SortKey::Instant(row.row.created_at), id: row.row.id.0 }, Notice::from(row))
+        let order = latest_first();
+        let window = Paging { first, after, last, before }.window(context, &order)?;
+        let filter = filter.unwrap_or_default().criteria(context).await?;
+        let found = service(context)?.notices(actor(context)?, &filter, window).await?;
+        Ok(listing(found, &order, Counted::Notices(filter), |row| {
+            (Position::new(SortKey::Instant(row.row.created_at), row.row.id.0), Notice::from(row))
         }))
     }
+}
+
+fn latest_first() -> ListOrder {
+    ListOrder::by("-time", KeyKind::Instant)
 }

@@ -4,20 +4,23 @@ use std::{hash::Hash, str::FromStr, sync::Arc};
 
 use async_graphql::{Context, ID, Object, dataloader::Loader};
 use entity::id::{
-    CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, TicketId, TicketSubtypeId,
+    CalendarId, ClarificationId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, StageVisitId,
+    TicketId, TicketSubtypeId,
 };
+use futures_util::future::try_join_all;
 
 use crate::{
     graphql::{
-        context::{actor, is_internal, loaders, service},
+        connection::LARGEST_PAGE,
+        context::{is_internal, loaders, service},
         error::ApiError,
-        id,
         loader::Loaders,
         types::{
             Node,
             directory::{Company, Contact, TicketSubtype},
+            history::{EventId, TicketEvent},
             policy::{Calendar, SlaPolicy},
-            sla::SlaAlert,
+            sla::{SlaAlert, StageVisit},
         },
     },
     service::ServiceError,
@@ -37,49 +40,61 @@ impl NodeQueries {
         context: &Context<'_>,
         #[graphql(desc = "The opaque id.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
-        let is_internal = is_internal(context)?;
-        let prefix = id.rsplit_once('_').map_or("", |(prefix, _)| prefix);
-        match prefix {
-            TicketId::PREFIX => Ok(load::<TicketId>(context, &id).await?.map(|ticket| Node::Ticket(ticket.into()))),
-            CompanyId::PREFIX => Ok(load::<CompanyId>(context, &id).await?.map(|row| Node::Company(Company(row)))),
-            ContactId::PREFIX => Ok(load::<ContactId>(context, &id).await?.map(|row| Node::Contact(Contact(row)))),
-            TicketSubtypeId::PREFIX => subtype_node(context, &id).await,
-            _ if is_internal => internal_node(context, prefix, &id).await,
-            _ => Ok(None),
+        find(context, &id).await
+    }
+
+    /// Things with ids, in the order of the ids. Null where there is none that you may see.
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The opaque ids, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>, ApiError> {
+        if i32::try_from(ids.len()).map_or(true, |count| count > LARGEST_PAGE) {
+            return Err(ApiError::bad_input(format!("ask for at most {LARGEST_PAGE} ids at a time")));
         }
+        try_join_all(ids.iter().map(|id| find(context, id))).await
     }
 }
 
-/// What only staff see by its id.
-async fn internal_node(context: &Context<'_>, prefix: &str, id: &ID) -> Result<Option<Node>, ApiError> {
-    let (service, actor) = (service(context)?, actor(context)?);
+/// What has the id, read in batches. A text that is no id names nothing.
+async fn find(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
+    let is_internal = is_internal(context)?;
+    let prefix = id.rsplit_once('_').map_or("", |(prefix, _)| prefix);
     Ok(match prefix {
-        PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(row.into())),
-        SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(SlaAlert(row))),
-        NoticeId::PREFIX => match id.parse() {
-            Ok(id) => service.notice(actor, id).await?.map(|row| Node::Notice(row.into())),
-            Err(_) => None,
-        },
-        CalendarId::PREFIX => match id.parse() {
-            Ok(id) => service.calendar(actor, id).await?.map(|row| Node::Calendar(Calendar(row))),
-            Err(_) => None,
-        },
-        SlaPolicyId::PREFIX => {
-            let wanted: SlaPolicyId = id::parse_reference(id);
-            let policies = service.sla_policies(actor).await?.into_iter();
-            policies
-                .map(|(policy, calendar)| SlaPolicy { policy, calendar })
-                .find(|found| found.policy.id == wanted)
-                .map(Node::SlaPolicy)
+        TicketId::PREFIX => load::<TicketId>(context, id).await?.map(|ticket| Node::Ticket(ticket.into())),
+        CompanyId::PREFIX => load::<CompanyId>(context, id).await?.map(|row| Node::Company(Company(row))),
+        ContactId::PREFIX => load::<ContactId>(context, id).await?.map(|row| Node::Contact(Contact(row))),
+        ClarificationId::PREFIX => {
+            load::<ClarificationId>(context, id).await?.map(|row| Node::Clarification(row.into()))
         }
+        TicketSubtypeId::PREFIX => load::<TicketSubtypeId>(context, id)
+            .await?
+            .map(|row| Node::TicketSubtype(TicketSubtype(store::tickets::subtype_from_row(row)))),
+        EventId::PREFIX => match load::<EventId>(context, id).await? {
+            Some(event) => TicketEvent::visible(event, is_internal)?.map(Node::TicketEvent),
+            None => None,
+        },
+        _ if is_internal => internal(context, prefix, id).await?,
         _ => None,
     })
 }
 
-async fn subtype_node(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
-    let Ok(id) = id.parse() else { return Ok(None) };
-    let row = service(context)?.ticket_subtype(id).await?;
-    Ok(row.map(|row| Node::TicketSubtype(TicketSubtype(store::tickets::subtype_from_row(row)))))
+/// What only staff see by its id.
+async fn internal(context: &Context<'_>, prefix: &str, id: &ID) -> Result<Option<Node>, ApiError> {
+    Ok(match prefix {
+        PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(row.into())),
+        SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(SlaAlert(row))),
+        NoticeId::PREFIX => load::<NoticeId>(context, id).await?.map(|row| Node::Notice(row.into())),
+        CalendarId::PREFIX => load::<CalendarId>(context, id).await?.map(|row| Node::Calendar(Calendar(row))),
+        StageVisitId::PREFIX => {
+            let now = service(context)?.clock().now();
+            load::<StageVisitId>(context, id).await?.map(|visit| Node::StageVisit(StageVisit::read(visit, now)))
+        }
+        SlaPolicyId::PREFIX => load::<SlaPolicyId>(context, id)
+            .await?
+            .map(|(policy, calendar)| Node::SlaPolicy(SlaPolicy { policy, calendar })),
+        _ => None,
+    })
 }
 
 /// What a loader finds for the id; a text that is no such id names nothing.

@@ -1,15 +1,15 @@
 //! Queries of tickets.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, OneofObject, SimpleObject};
 use entity::vocab::{Stage, Team};
 
 use crate::{
-    domain::{process, ticket::parse_key},
+    domain::{process, search::Search, ticket::parse_key},
     graphql::{
-        connection::{Listing, listing, page_request},
-        context::{actor, service},
+        connection::{ListOrder, Listing, Paging, listing},
+        context::{actor, is_internal, service},
         error::ApiError,
-        filter::{OrderDirection, TicketFilter, TicketOrder, TicketOrderField},
+        filter::{TicketFilter, TicketOrder, read_orders},
         types::ticket::Ticket,
     },
     service::queries::{Counted, PlacedTicket, TicketQuery},
@@ -19,17 +19,25 @@ use crate::{
     },
 };
 
-/// The order of the board's columns.
-const BY_DUE_TIME: TicketOrder = TicketOrder { field: TicketOrderField::SlaDueAt, direction: OrderDirection::Asc };
-/// The order of tickets when the caller does not say: the latest first.
-const LATEST_FIRST: TicketOrder = TicketOrder { field: TicketOrderField::Number, direction: OrderDirection::Desc };
+/// Characters of a search: more than anybody types.
+const SEARCH_LIMIT: usize = 200;
 
 /// Queries of tickets.
 #[derive(Debug, Default)]
 pub struct TicketQueries;
 
+/// What names a ticket: exactly one of these.
+#[derive(Debug, OneofObject)]
+enum TicketByInput {
+    /// The opaque id.
+    Id(ID),
+    /// The human key, such as `L2-123`, in any case.
+    Key(String),
+}
+
 /// An open stage with its tickets.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct BoardColumn {
     /// The stage.
     stage: Stage,
@@ -37,8 +45,23 @@ pub struct BoardColumn {
     owner_team: Option<Team>,
     /// How many tickets stand in it.
     count: u64,
-    /// The first of them, the next due first. Go on with `tickets`, ordered by `SLA_DUE_AT` ascending.
-    tickets: Listing<Ticket>,
+}
+
+/// An open stage with its tickets.
+#[ComplexObject]
+impl BoardColumn {
+    /// Its tickets, the next due first. `tickets`, filtered by the stage and ordered by `SLA_DUE_AT`, has the same cursors.
+    async fn tickets(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Listing<Ticket>, ApiError> {
+        let criteria = vec![Criterion::Stage(Comparison::Eq(self.stage))];
+        page_of_tickets(context, criteria, &[TicketOrder::BY_DUE_TIME], &Paging { first, after, last, before }).await
+    }
 }
 
 /// Queries of tickets.
@@ -48,72 +71,83 @@ impl TicketQueries {
     async fn ticket(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The opaque id.")] id: Option<ID>,
-        #[graphql(desc = "The human key, such as `L2-123`.")] key: Option<String>,
+        #[graphql(desc = "Which ticket.")] by: Option<TicketByInput>,
+        #[graphql(desc = "The opaque id.", deprecation = "Use by { id }. Removed on 2027-06-01.")] id: Option<ID>,
+        #[graphql(desc = "The human key.", deprecation = "Use by { key }. Removed on 2027-06-01.")] key: Option<String>,
     ) -> Result<Option<Ticket>, ApiError> {
         let actor = actor(context)?;
         let service = service(context)?;
-        let ticket = match (id, key) {
-            (Some(id), None) => match id.parse() {
+        let ticket = match (by, id.map(TicketByInput::Id), key.map(TicketByInput::Key)) {
+            (Some(by), None, None) | (None, Some(by), None) | (None, None, Some(by)) => by,
+            _ => return Err(ApiError::bad_input("say which ticket, once: by { id } or by { key }")),
+        };
+        let ticket = match ticket {
+            TicketByInput::Id(id) => match id.parse() {
                 Ok(id) => service.ticket(actor, id).await?,
                 Err(_) => None,
             },
-            (None, Some(key)) => match parse_key(&key) {
+            TicketByInput::Key(key) => match parse_key(&key) {
                 Some(number) => service.ticket_by_number(actor, number).await?,
                 None => None,
             },
-            _ => return Err(ApiError::bad_input("give either id or key")),
         };
         Ok(ticket.map(Ticket::from))
     }
 
     /// Tickets, the latest first unless ordered otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection, a filter, an order and a search")]
     async fn tickets(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Which tickets.")] filter: Option<TicketFilter>,
-        #[graphql(desc = "How they are sorted.")] order_by: Option<TicketOrder>,
-        #[graphql(desc = "How many, from 1 to 100; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the page.")] after: Option<String>,
+        #[graphql(
+            desc = "Words of the subject, the description, the steps to reproduce or a comment, all of which must be \
+                          there, or a key. The last word may be the beginning of one."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "How they are sorted: by up to three fields, the first first.")] order_by: Option<
+            Vec<TicketOrder>,
+        >,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Listing<Ticket>, ApiError> {
-        let actor = actor(context)?;
-        let service = service(context)?;
-        let order_by = order_by.unwrap_or(LATEST_FIRST);
-        if order_by.field == TicketOrderField::SlaDueAt && !actor.is_internal() {
-            return Err(ApiError::bad_input("SLA_DUE_AT is for staff to sort by"));
+        let is_internal = is_internal(context)?;
+        let mut criteria = filter.unwrap_or_default().criteria(service(context)?.clock().now(), is_internal)?;
+        if let Some(text) = search.filter(|text| !text.trim().is_empty()) {
+            if text.chars().count() > SEARCH_LIMIT {
+                return Err(ApiError::bad_input(format!("a search has at most {SEARCH_LIMIT} characters")));
+            }
+            criteria.push(Criterion::Found { search: Search::parse(&text), by_staff: is_internal });
         }
-        let (sort, order, name) = order_by.read();
-        let criteria = filter.unwrap_or_default().criteria(service.clock().now(), actor.is_internal())?;
-        let page = page_request(name, first, after.as_deref())?;
-        let has_previous = page.after.is_some();
-        let counted = Counted::Tickets(criteria.clone());
-        let with_clocks = actor.is_internal() && asks_for_clocks(context);
-        let found = service.tickets(actor, TicketQuery { criteria, sort, order, page, with_clocks }).await?;
-        Ok(tickets_listing(found, name, counted, has_previous, with_clocks))
+        let paging = Paging { first, after, last, before };
+        page_of_tickets(context, criteria, &order_by.unwrap_or_default(), &paging).await
     }
 
-    /// Every open stage with its count and its first tickets, the next due first.
-    async fn board(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "How many tickets of each stage, from 1 to 100; 50 by default.")] first: Option<i32>,
-    ) -> Result<Vec<BoardColumn>, ApiError> {
-        let (.., name) = BY_DUE_TIME.read();
-        let first = page_request(name, first, None)?.first;
-        let columns = service(context)?.board(actor(context)?, first).await?;
-        Ok(columns
-            .into_iter()
-            .map(|column| {
-                let counted = Counted::Tickets(vec![Criterion::Stage(Comparison::Eq(column.stage))]);
-                BoardColumn {
-                    stage: column.stage,
-                    owner_team: process::stage(column.stage).owner,
-                    count: column.count,
-                    tickets: tickets_listing(column.tickets, name, counted, false, true),
-                }
-            })
-            .collect())
+    /// Every open stage with its count and its tickets. For staff.
+    async fn board(&self, context: &Context<'_>) -> Result<Vec<BoardColumn>, ApiError> {
+        let stages = service(context)?.board(actor(context)?).await?;
+        let column = |(stage, count)| BoardColumn { stage, owner_team: process::stage(stage).owner, count };
+        Ok(stages.into_iter().map(column).collect())
     }
+}
+
+/// A page of the tickets that meet the criteria, with their clocks where those are asked for.
+async fn page_of_tickets(
+    context: &Context<'_>,
+    criteria: Vec<Criterion>,
+    orders: &[TicketOrder],
+    paging: &Paging,
+) -> Result<Listing<Ticket>, ApiError> {
+    let actor = actor(context)?;
+    let (orders, order) = read_orders(orders, actor.is_internal())?;
+    let window = paging.window(context, &order)?;
+    let counted = Counted::Tickets(criteria.clone());
+    let with_clocks = actor.is_internal() && asks_for_clocks(context);
+    let query = TicketQuery { criteria, orders, window, with_clocks };
+    let found = service(context)?.tickets(actor, query).await?;
+    Ok(tickets_listing(found, &order, counted, with_clocks))
 }
 
 /// Whether a list of tickets is asked for their clocks, which are then read with it.
@@ -124,12 +158,11 @@ fn asks_for_clocks(context: &Context<'_>) -> bool {
 
 fn tickets_listing(
     page: Page<PlacedTicket>,
-    order: &'static str,
+    order: &ListOrder,
     counted: Counted,
-    has_previous: bool,
     with_clocks: bool,
 ) -> Listing<Ticket> {
-    listing(page, order, counted, has_previous, |placed| {
+    listing(page, order, counted, |placed| {
         let PlacedTicket { view, visit, position } = placed;
         (position, if with_clocks { Ticket::with_visit(view, visit) } else { Ticket::from(view) })
     })
