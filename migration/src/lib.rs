@@ -9,6 +9,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_level_two_process;
+mod m20261124_000001_ticket_search;
 mod m20261124_000003_identity;
 
 /// All migrations, oldest first.
@@ -18,6 +19,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_level_two_process::Migration), Box::new(m20261124_000003_identity::Migration)]
+        vec![
+            Box::new(m20261123_000001_level_two_process::Migration),
+            Box::new(m20261124_000001_ticket_search::Migration),
+            Box::new(m20261124_000003_identity::Migration),
+        ]
     }
 }

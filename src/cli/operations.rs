@@ -7,7 +7,7 @@ use secondline::{
     app,
     config::{Config, ConfigError, hide_passwords},
     domain::actor::Actor,
-    service::queries::PageRequest,
+    store::page::Window,
     store::{
         audit::AuditFilter,
         page::{Position, SortKey},
@@ -80,13 +80,13 @@ pub(super) async fn export_audit(
     let filter = AuditFilter { from, to, ..AuditFilter::default() };
     let mut after = None;
     loop {
-        let page = PageRequest { after, first: AUDIT_PAGE };
+        let page = Window { after, ..Window::first(AUDIT_PAGE) };
         let page = service.audit_export(&Actor::System, &filter, page).await?;
         for entry in &page.rows {
             print::text(&line(entry).to_string())?;
         }
         match page.rows.last() {
-            Some(last) if page.has_next => after = Some(Position { key: SortKey::Instant(last.at), id: last.id.0 }),
+            Some(last) if page.has_next => after = Some(Position::new(SortKey::Instant(last.at), last.id.0)),
             _ => break,
         }
     }

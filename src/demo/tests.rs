@@ -3,7 +3,6 @@ use std::collections::HashSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::vocab::{AlertLevel, Category, EventKind, MoveKind, NoticeState, SlaStatus, Stage, Team, TicketSource};
-use sea_orm::Order;
 
 use super::{Demo, PIPELINES, seed};
 use crate::{
@@ -14,11 +13,12 @@ use crate::{
         ticket::{Ticket, parse_key},
         visit::Visit,
     },
-    service::{
-        Service,
-        queries::{PageRequest, TicketQuery},
+    service::{Service, queries::TicketQuery},
+    store::{
+        connection,
+        page::Window,
+        ticket_order::{TicketOrder, TicketSort},
     },
-    store::{alerts::AlertFilter, connection, tickets::TicketSort},
 };
 
 struct Seeded {
@@ -39,9 +39,12 @@ async fn seeded(now: &str) -> Seeded {
     let service = Service::new(db.clone(), Clock::manual(now), PIPELINES.map(str::to_owned).to_vec());
     service.ensure_reference_data(Tz::UTC).await.unwrap();
     let demo = seed(db, now).await.unwrap();
-    let page = PageRequest { after: None, first: 100 };
-    let query =
-        TicketQuery { criteria: Vec::new(), sort: TicketSort::Number, order: Order::Asc, page, with_clocks: false };
+    let query = TicketQuery {
+        criteria: Vec::new(),
+        orders: vec![TicketOrder::ascending(TicketSort::Number)],
+        window: Window::first(100),
+        with_clocks: false,
+    };
     let page = service.tickets(&Actor::System, query).await.unwrap();
     let tickets: Vec<_> = page.rows.into_iter().map(|placed| placed.view.ticket).collect();
     let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
@@ -49,15 +52,15 @@ async fn seeded(now: &str) -> Seeded {
     Seeded { service, now, demo, tickets, visits, _folder: folder }
 }
 
-fn page() -> PageRequest {
-    PageRequest { after: None, first: 200 }
+fn page() -> Window {
+    Window::first(200)
 }
 
 #[tokio::test]
 async fn the_demo_shows_every_corner_of_the_process() {
     let Seeded { service, now, demo, tickets, visits, _folder } = seeded("2026-11-22T14:07:31.25Z").await;
 
-    assert_eq!(service.companies(&Actor::System, page()).await.unwrap().rows.len(), 3);
+    assert_eq!(service.companies(&Actor::System, Vec::new(), page()).await.unwrap().rows.len(), 3);
     assert!((38..=45).contains(&tickets.len()), "{} tickets", tickets.len());
     for stage in Stage::all() {
         assert!(tickets.iter().any(|ticket| ticket.stage == stage), "{stage}");
@@ -92,7 +95,7 @@ async fn the_demo_shows_every_corner_of_the_process() {
     let text = events.iter().map(|event| event.row.data.to_string()).collect::<String>();
     assert!(MoveKind::all().all(|kind| text.contains(&format!("\"{}\"", kind.word()))));
 
-    let alerts = service.alerts(&Actor::System, &AlertFilter::default(), page()).await.unwrap().rows;
+    let alerts = service.alerts(&Actor::System, &[], page()).await.unwrap().rows;
     assert!(alerts.iter().all(|alert| alert.detected_at - alert.reached_at <= TimeDelta::seconds(15)));
     let levels: HashSet<_> = alerts.iter().map(|alert| alert.level).collect();
     assert!([AlertLevel::Warning, AlertLevel::Breach, AlertLevel::EscalationTwo].iter().all(|l| levels.contains(l)));

@@ -65,32 +65,45 @@ pub struct FieldChange {
     pub after: Option<String>,
 }
 
-/// What a client's contact sees of an event: stages, questions, answers and promised dates; no internal facts or reasons.
-pub fn for_client(kind: EventKind, data: &EventData) -> Option<EventData> {
+/// Whether a client's contact sees events of this kind.
+pub const fn is_for_client(kind: EventKind) -> bool {
     match kind {
-        EventKind::TicketCreated => Some(EventData::default()),
-        EventKind::TicketMoved | EventKind::TicketTransferred => Some(EventData {
-            from_stage: data.from_stage,
-            to_stage: data.to_stage,
-            move_kind: data.move_kind,
-            ..EventData::default()
-        }),
-        EventKind::ClarificationRequested | EventKind::ClarificationAnswered => {
-            Some(EventData { text: data.text.clone(), ..EventData::default() })
-        }
-        EventKind::DeliveryDateChanged => Some(EventData {
-            changes: data
-                .changes
-                .iter()
-                .filter(|change| change.field == TicketField::EstimatedDeliveryDate)
-                .cloned()
-                .collect(),
-            ..EventData::default()
-        }),
+        EventKind::TicketCreated
+        | EventKind::TicketMoved
+        | EventKind::TicketTransferred
+        | EventKind::ClarificationRequested
+        | EventKind::ClarificationAnswered
+        | EventKind::DeliveryDateChanged => true,
         EventKind::FactsChanged
         | EventKind::TicketAssigned
         | EventKind::PriorityProposed
         | EventKind::SlaAlertRaised
-        | EventKind::ClockRecomputed => None,
+        | EventKind::ClockRecomputed => false,
     }
+}
+
+/// What a client's contact sees of an event: stages, questions, answers and promised dates; no internal facts or reasons, and
+/// not which way back a ticket took.
+pub fn for_client(kind: EventKind, data: &EventData) -> Option<EventData> {
+    let is_promise = |change: &&FieldChange| change.field == TicketField::EstimatedDeliveryDate;
+    is_for_client(kind).then(|| match kind {
+        EventKind::TicketMoved | EventKind::TicketTransferred => EventData {
+            from_stage: data.from_stage,
+            to_stage: data.to_stage,
+            move_kind: data.move_kind.filter(|kind| !goes_back(*kind)),
+            ..EventData::default()
+        },
+        EventKind::ClarificationRequested | EventKind::ClarificationAnswered => {
+            EventData { text: data.text.clone(), ..EventData::default() }
+        }
+        EventKind::DeliveryDateChanged => {
+            let changes = data.changes.iter().filter(is_promise).cloned().collect();
+            EventData { changes, ..EventData::default() }
+        }
+        _ => EventData::default(),
+    })
+}
+
+const fn goes_back(kind: MoveKind) -> bool {
+    matches!(kind, MoveKind::DeEscalate | MoveKind::ReturnToReplicating | MoveKind::RejectFix)
 }

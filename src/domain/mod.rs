@@ -14,6 +14,7 @@ pub mod process;
 pub mod refusal;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod search;
 pub mod sla;
 pub mod ticket;
 pub mod visit;

@@ -14,20 +14,15 @@ use crate::{
     },
 };
 
-/// Reads an id of a certain kind; any other text names nothing.
-pub fn parse<Id: FromStr>(id: &ID, what: &str) -> Result<Id, ApiError> {
-    id.parse().map_err(|_| ApiError::not_found(what))
-}
-
 /// Reads an id that an input refers to. A text that is no such id becomes the id of nothing, which the service refuses with
 /// the field that it stands in.
 pub fn parse_reference<Id: FromStr + From<Uuid>>(id: &ID) -> Id {
     id.parse().unwrap_or_else(|_| Uuid::nil().into())
 }
 
-/// The ticket that an id or a key such as `L2-123` names.
+/// The ticket that an id or a key such as `L2-123` names; a text that is neither names nothing, as an unknown id does.
 pub async fn ticket(context: &Context<'_>, id: &ID) -> Result<TicketId, ApiError> {
-    let Some(number) = parse_key(id) else { return parse(id, "ticket") };
+    let Some(number) = parse_key(id) else { return Ok(parse_reference(id)) };
     let ticket = service(context)?.ticket_by_number(actor(context)?, number).await?;
     ticket.map(|view| view.ticket.id).ok_or_else(|| ApiError::not_found("ticket"))
 }

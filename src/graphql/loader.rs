@@ -4,17 +4,21 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
-    clarification, company, contact,
-    id::{AccessTokenId, CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
-    notice, sla_alert, ticket_event,
+    calendar, clarification, company, contact,
+    id::{
+        AccessTokenId, CalendarId, ClarificationId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId,
+        StageVisitId, TicketId, TicketSubtypeId,
+    },
+    notice, sla_alert, sla_policy, ticket_event, ticket_subtype,
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     domain::{actor::Actor, visit::Visit},
+    graphql::types::history::EventId,
     service::{Service, ServiceError, queries::WithNames},
-    store::{directory::PersonWithTeams, tickets::TicketView},
+    store::{directory::PersonWithTeams, events::EventWindow, page::Page, tickets::TicketView},
 };
 
 /// Reads for one caller.
@@ -44,9 +48,9 @@ pub struct OpenVisitOf(pub TicketId);
 /// All visits of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VisitsOf(pub TicketId);
-/// The history of a ticket.
+/// A part of the history of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EventsOf(pub TicketId);
+pub struct EventsOf(pub TicketId, pub EventWindow);
 /// The alerts of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AlertsOf(pub TicketId);
@@ -58,15 +62,6 @@ pub struct NoticesOf(pub TicketId);
 pub struct ClarificationsOf(pub TicketId);
 
 type Loaded<K, V> = Result<HashMap<K, V>, Arc<ServiceError>>;
-
-impl Loader<TicketId> for Loaders {
-    type Value = TicketView;
-    type Error = Arc<ServiceError>;
-
-    async fn load(&self, keys: &[TicketId]) -> Loaded<TicketId, TicketView> {
-        Ok(self.service.tickets_by_id(&self.actor, keys).await?)
-    }
-}
 
 impl Loader<OpenVisitOf> for Loaders {
     type Value = Arc<Visit>;
@@ -90,12 +85,21 @@ impl Loader<VisitsOf> for Loaders {
 }
 
 impl Loader<EventsOf> for Loaders {
-    type Value = Vec<WithNames<ticket_event::Model>>;
+    type Value = Page<WithNames<ticket_event::Model>>;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[EventsOf]) -> Loaded<EventsOf, Vec<WithNames<ticket_event::Model>>> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(grouped(self.service.events(&ids).await?, |event| EventsOf(event.row.ticket_id)))
+    /// One read per window; the tickets of a page have all the same one.
+    async fn load(&self, keys: &[EventsOf]) -> Loaded<EventsOf, Page<WithNames<ticket_event::Model>>> {
+        let mut tickets: HashMap<EventWindow, Vec<TicketId>> = HashMap::new();
+        for EventsOf(ticket, window) in keys {
+            tickets.entry(*window).or_default().push(*ticket);
+        }
+        let mut pages = HashMap::new();
+        for (window, tickets) in tickets {
+            let found = self.service.events(&self.actor, &tickets, window).await?;
+            pages.extend(found.into_iter().map(|(ticket, page)| (EventsOf(ticket, window), page)));
+        }
+        Ok(pages)
     }
 }
 
@@ -129,39 +133,42 @@ impl Loader<ClarificationsOf> for Loaders {
     }
 }
 
-impl Loader<PersonId> for Loaders {
-    type Value = PersonWithTeams;
-    type Error = Arc<ServiceError>;
+/// Rows by their ids, as one function of the service finds them.
+macro_rules! by_id {
+    ($($id:ty => $value:ty: $function:ident($($actor:ident)?),)+) => {$(
+        impl Loader<$id> for Loaders {
+            type Value = $value;
+            type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[PersonId]) -> Loaded<PersonId, PersonWithTeams> {
-        Ok(self.service.people_by_id(keys).await?)
-    }
+            async fn load(&self, keys: &[$id]) -> Loaded<$id, $value> {
+                Ok(self.service.$function($(&self.$actor,)? keys).await?)
+            }
+        }
+    )+};
 }
 
-impl Loader<ContactId> for Loaders {
-    type Value = contact::Model;
-    type Error = Arc<ServiceError>;
-
-    async fn load(&self, keys: &[ContactId]) -> Loaded<ContactId, contact::Model> {
-        Ok(self.service.contacts_by_id(&self.actor, keys).await?)
-    }
+by_id! {
+    TicketId => TicketView: tickets_by_id(actor),
+    CompanyId => company::Model: companies_by_id(actor),
+    ContactId => contact::Model: contacts_by_id(actor),
+    PersonId => PersonWithTeams: people_by_id(),
+    TicketSubtypeId => ticket_subtype::Model: ticket_subtypes_by_id(),
+    ClarificationId => WithNames<clarification::Model>: clarifications_by_id(actor),
+    StageVisitId => Visit: visits_by_id(actor),
+    SlaAlertId => sla_alert::Model: alerts_by_id(actor),
+    NoticeId => WithNames<notice::Model>: notices_by_id(actor),
+    CalendarId => calendar::Model: calendars_by_id(actor),
+    SlaPolicyId => (sla_policy::Model, calendar::Model): sla_policies_by_id(actor),
 }
 
-impl Loader<CompanyId> for Loaders {
-    type Value = company::Model;
+impl Loader<EventId> for Loaders {
+    type Value = WithNames<ticket_event::Model>;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[CompanyId]) -> Loaded<CompanyId, company::Model> {
-        Ok(self.service.companies_by_id(&self.actor, keys).await?)
-    }
-}
-
-impl Loader<SlaAlertId> for Loaders {
-    type Value = sla_alert::Model;
-    type Error = Arc<ServiceError>;
-
-    async fn load(&self, keys: &[SlaAlertId]) -> Loaded<SlaAlertId, sla_alert::Model> {
-        Ok(self.service.alerts_by_id(&self.actor, keys).await?)
+    async fn load(&self, keys: &[EventId]) -> Loaded<EventId, WithNames<ticket_event::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let events = self.service.events_by_id(&self.actor, &ids).await?;
+        Ok(events.into_iter().map(|(id, event)| (EventId(id), event)).collect())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         types::{history::TicketEvent, sla::SlaAlert},
     },
     service::Service,
-    store,
+    store::{self, alerts::AlertCriterion},
 };
 
 /// The subscriptions.
@@ -69,10 +69,11 @@ impl Subscription {
         if !may(actor(context)?, Action::SeeInternals) {
             return Err(ApiError::forbidden("SLA alerts are for staff"));
         }
-        let filter = filter.unwrap_or_default();
+        let filter: Arc<[AlertCriterion]> = filter.unwrap_or_default().criteria(context).await?.into();
         let (service, actor) = (service(context)?.clone(), actor(context)?.clone());
         let wanted = |event: &ticket_event::Model| event.kind == EventKind::SlaAlertRaised;
-        Ok(heard(&service, wanted).filter_map(move |event| alert(service.clone(), actor.clone(), filter, event)))
+        Ok(heard(&service, wanted)
+            .filter_map(move |event| alert(service.clone(), actor.clone(), Arc::clone(&filter), event)))
     }
 }
 
@@ -109,7 +110,7 @@ async fn visible_event(service: Service, actor: Actor, event: Heard) -> Option<R
 async fn alert(
     service: Service,
     actor: Actor,
-    filter: SlaAlertFilter,
+    filter: Arc<[AlertCriterion]>,
     event: Heard,
 ) -> Option<Result<SlaAlert, ApiError>> {
     let Ok(event) = event else { return Some(Err(ApiError::lagged())) };
@@ -118,7 +119,10 @@ async fn alert(
         Err(error) => return Some(Err(error.into())),
     };
     match service.alerts_by_id(&actor, &[id]).await {
-        Ok(mut alerts) => alerts.remove(&id).filter(|alert| filter.matches(alert)).map(|alert| Ok(SlaAlert(alert))),
+        Ok(mut alerts) => {
+            let alert = alerts.remove(&id).filter(|alert| filter.iter().all(|criterion| criterion.holds(alert)));
+            alert.map(|alert| Ok(SlaAlert(alert)))
+        }
         Err(error) => Some(Err(error.into())),
     }
 }

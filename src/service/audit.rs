@@ -21,8 +21,12 @@ use crate::{
         event::Event,
         ticket::Ticket,
     },
-    service::{Result, Service, queries::PageRequest, require},
-    store::{self, audit::AuditFilter, page::Page},
+    service::{Result, Service, require},
+    store::{
+        self,
+        audit::AuditFilter,
+        page::{Page, Window},
+    },
 };
 
 /// Where a request came from.
@@ -83,10 +87,10 @@ impl Service {
         &self,
         actor: &Actor,
         filter: &AuditFilter,
-        page: PageRequest,
+        window: Window,
     ) -> Result<Page<audit_entry::Model>> {
         require(actor, Action::ReadAudit, "only an administrator reads the audit log")?;
-        Ok(store::audit::page(&self.db, filter, Order::Desc, page.after, page.first).await?)
+        Ok(store::audit::page(&self.db, filter, Order::Desc, window).await?)
     }
 
     /// A page of the log, the oldest first, to be carried elsewhere.
@@ -94,10 +98,10 @@ impl Service {
         &self,
         actor: &Actor,
         filter: &AuditFilter,
-        page: PageRequest,
+        window: Window,
     ) -> Result<Page<audit_entry::Model>> {
         require(actor, Action::ReadAudit, "only an administrator reads the audit log")?;
-        Ok(store::audit::page(&self.db, filter, Order::Asc, page.after, page.first).await?)
+        Ok(store::audit::page(&self.db, filter, Order::Asc, window).await?)
     }
 
     /// Notes a change, in its transaction.

@@ -10,6 +10,7 @@ pub mod deliver;
 pub mod directory;
 pub mod feed;
 mod identities;
+pub mod lookups;
 pub mod outbox;
 pub mod policies;
 pub mod queries;

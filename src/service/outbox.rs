@@ -102,7 +102,7 @@ impl Service {
         let [before, after] = [notice.state, NoticeState::Queued].map(|state| json!({ "state": state }));
         self.audit(&tx, actor, now, Change::changed(AuditAction::NoticeRetry, id, before, after)).await?;
         self.commit(tx).await?;
-        self.notice(actor, id).await?.ok_or(ServiceError::NotFound("notice"))
+        self.notices_by_id(actor, &[id]).await?.remove(&id).ok_or(ServiceError::NotFound("notice"))
     }
 
     fn row(

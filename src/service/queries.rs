@@ -4,49 +4,42 @@ use std::collections::{BTreeSet, HashMap};
 
 use entity::{
     calendar, clarification, company, contact,
-    id::{AccessTokenId, CalendarId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, TicketId, TicketSubtypeId},
+    id::{AccessTokenId, CompanyId, ContactId, PersonId, TicketId},
     notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
     vocab::{ActorKind, Category, NoticeState, Stage},
 };
-use sea_orm::Order;
 
 use crate::{
     domain::{
-        actor::{Action, Actor},
+        actor::{Action, Actor, may},
         process,
         visit::Visit,
     },
     service::{Result, Service, require},
     store::{
         self,
-        alerts::AlertFilter,
+        alerts::{AlertCriterion, AlertFilter},
         audit::AuditFilter,
         criteria::{Comparison, Criterion},
         directory::PersonWithTeams,
-        notices::NoticeFilter,
-        page::{Page, Position},
-        tickets::{TicketFilter, TicketSort, TicketView},
+        directory_lists::{CompanyCriterion, CompanyList, ContactCriterion, ContactList, PersonCriterion, PersonList},
+        events::EventWindow,
+        notices::{NoticeCriterion, NoticeFilter},
+        page::{Page, Position, Window},
+        ticket_order::{TicketOrder, TicketSort},
+        tickets::{TicketFilter, TicketView},
     },
 };
 
-const STAFF: &str = "only staff see this";
-
-/// A page that a caller asks for.
-#[derive(Clone, Debug)]
-pub struct PageRequest {
-    /// The row before it.
-    pub after: Option<Position>,
-    /// How many rows.
-    pub first: u64,
-}
+pub(super) const STAFF: &str = "only staff see this";
 
 /// Tickets that a caller asks for.
 #[derive(Clone, Debug)]
 pub struct TicketQuery {
     pub criteria: Vec<Criterion>,
-    pub sort: TicketSort,
-    pub order: Order,
-    pub page: PageRequest,
+    /// What they are sorted by, the first first.
+    pub orders: Vec<TicketOrder>,
+    pub window: Window,
     /// Whether the clocks of their stages are asked for too.
     pub with_clocks: bool,
 }
@@ -72,20 +65,12 @@ pub struct WithNames<Row> {
 #[derive(Clone, Debug)]
 pub enum Counted {
     Tickets(Vec<Criterion>),
-    Companies,
-    Contacts(Option<CompanyId>),
-    People,
+    Companies(Vec<CompanyCriterion>),
+    Contacts(Vec<ContactCriterion>),
+    People(Vec<PersonCriterion>),
     Alerts(AlertFilter),
     Notices(NoticeFilter),
     Audit(AuditFilter),
-}
-
-/// One column of the board.
-#[derive(Clone, Debug)]
-pub struct BoardColumn {
-    pub stage: Stage,
-    pub count: u64,
-    pub tickets: Page<PlacedTicket>,
 }
 
 impl Service {
@@ -99,25 +84,20 @@ impl Service {
         Ok(store::tickets::find_by_number(&self.db, ticket_scope(actor)?, number).await?)
     }
 
-    /// Some tickets, by id.
-    pub async fn tickets_by_id(&self, actor: &Actor, ids: &[TicketId]) -> Result<HashMap<TicketId, TicketView>> {
-        Ok(store::tickets::find_many(&self.db, ticket_scope(actor)?, ids).await?)
-    }
-
     /// A page of tickets. Only staff see clocks, or sort by them.
     pub async fn tickets(&self, actor: &Actor, query: TicketQuery) -> Result<Page<PlacedTicket>> {
-        let TicketQuery { criteria, sort, order, page, with_clocks } = query;
+        let TicketQuery { criteria, orders, window, with_clocks } = query;
         let filter = TicketFilter { scope: ticket_scope(actor)?, criteria };
-        let found = store::tickets::page(&self.db, &filter, sort, order.clone(), page.after, page.first).await?;
+        let found = store::tickets::page(&self.db, &filter, &orders, window).await?;
         let mut visits = HashMap::new();
-        if with_clocks || sort == TicketSort::DueAt {
+        if with_clocks || orders.iter().any(|order| order.sort == TicketSort::DueAt) {
             let ids: Vec<_> = found.rows.iter().map(|view| view.ticket.id).collect();
             visits = self.open_visits(actor, &ids).await?;
         }
         Ok(found.map(|view| {
             let visit = visits.remove(&view.ticket.id);
             let due_at = visit.as_ref().and_then(|visit: &Visit| visit.due_at);
-            PlacedTicket { position: store::tickets::position(&view.ticket, sort, &order, due_at), view, visit }
+            PlacedTicket { position: store::ticket_order::position(&orders, &view.ticket, due_at), view, visit }
         }))
     }
 
@@ -128,20 +108,19 @@ impl Service {
                 let scope = ticket_scope(actor)?;
                 store::tickets::count(&self.db, &TicketFilter { scope, criteria: criteria.clone() }).await?
             }
-            Counted::Companies => {
+            Counted::Companies(criteria) => {
                 require(actor, Action::SeeClients, STAFF)?;
-                store::directory::count_companies(&self.db, actor.company_scope()).await?
+                let list = CompanyList { scope: actor.company_scope(), criteria: criteria.clone() };
+                store::directory_lists::count_companies(&self.db, &list).await?
             }
-            Counted::Contacts(company) => {
+            Counted::Contacts(criteria) => {
                 require(actor, Action::SeeClients, STAFF)?;
-                match visible_company(actor, *company) {
-                    Ok(company) => store::directory::count_contacts(&self.db, company).await?,
-                    Err(Invisible) => 0,
-                }
+                let list = ContactList { scope: actor.company_scope(), criteria: criteria.clone() };
+                store::directory_lists::count_contacts(&self.db, &list).await?
             }
-            Counted::People => {
+            Counted::People(criteria) => {
                 require(actor, Action::SeePeople, STAFF)?;
-                store::directory::count_people(&self.db).await?
+                store::directory_lists::count_people(&self.db, &PersonList { criteria: criteria.clone() }).await?
             }
             Counted::Alerts(filter) => {
                 require(actor, Action::SeeInternals, STAFF)?;
@@ -158,25 +137,13 @@ impl Service {
         })
     }
 
-    /// Every open stage with its count and its first tickets, the next due first. For staff, who see clocks.
-    pub async fn board(&self, actor: &Actor, first: u64) -> Result<Vec<BoardColumn>> {
+    /// How many tickets stand in each open stage. For staff.
+    pub async fn board(&self, actor: &Actor) -> Result<Vec<(Stage, u64)>> {
         require(actor, Action::SeeInternals, "the board is for staff")?;
         let open = Criterion::Stage(Comparison::In(process::OPEN.to_vec()));
         let filter = TicketFilter { scope: ticket_scope(actor)?, criteria: vec![open] };
         let counts = store::tickets::count_by_stage(&self.db, &filter).await?;
-        let mut columns = Vec::new();
-        for stage in process::OPEN {
-            let query = TicketQuery {
-                criteria: vec![Criterion::Stage(Comparison::Eq(stage))],
-                sort: TicketSort::DueAt,
-                order: Order::Asc,
-                page: PageRequest { after: None, first },
-                with_clocks: true,
-            };
-            let tickets = self.tickets(actor, query).await?;
-            columns.push(BoardColumn { stage, count: counts.get(&stage).copied().unwrap_or(0), tickets });
-        }
-        Ok(columns)
+        Ok(process::OPEN.into_iter().map(|stage| (stage, counts.get(&stage).copied().unwrap_or(0))).collect())
     }
 
     /// The open visits of some tickets. Only staff see clocks.
@@ -191,10 +158,24 @@ impl Service {
         Ok(store::visits::all_of_many(&self.db, tickets).await?)
     }
 
-    /// The history of some tickets that the actor can see, oldest first.
-    pub async fn events(&self, tickets: &[TicketId]) -> Result<Vec<WithNames<ticket_event::Model>>> {
-        let rows = store::events::of_many(&self.db, tickets).await?;
-        self.with_names(rows, doer).await
+    /// The part of the history of some tickets that the actor can see, oldest first.
+    pub async fn events(
+        &self,
+        actor: &Actor,
+        tickets: &[TicketId],
+        window: EventWindow,
+    ) -> Result<HashMap<TicketId, Page<WithNames<ticket_event::Model>>>> {
+        let window = EventWindow { for_client: !may(actor, Action::SeeInternals), ..window };
+        let mut pages = store::events::of_many(&self.db, tickets, &window).await?;
+        let rows = pages.values_mut().flat_map(|page| std::mem::take(&mut page.rows)).collect();
+        let mut named: HashMap<TicketId, Vec<_>> = HashMap::new();
+        for event in self.with_names(rows, doer).await? {
+            named.entry(event.row.ticket_id).or_default().push(event);
+        }
+        let with_names = |(id, page): (TicketId, Page<_>)| {
+            (id, page.with_rows(|_: Vec<ticket_event::Model>| named.remove(&id).unwrap_or_default()))
+        };
+        Ok(pages.into_iter().map(with_names).collect())
     }
 
     /// An event that was heard, with whoever did it.
@@ -221,83 +202,52 @@ impl Service {
         self.with_names(rows, addressee).await
     }
 
-    /// Some alerts.
-    pub async fn alerts_by_id(
-        &self,
-        actor: &Actor,
-        ids: &[SlaAlertId],
-    ) -> Result<HashMap<SlaAlertId, sla_alert::Model>> {
-        require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::alerts::by_id(&self.db, ids).await?)
-    }
-
     /// A page of alerts, the latest first.
     pub async fn alerts(
         &self,
         actor: &Actor,
-        filter: &AlertFilter,
-        page: PageRequest,
+        filter: &[AlertCriterion],
+        window: Window,
     ) -> Result<Page<sla_alert::Model>> {
         require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::alerts::page(&self.db, filter, page.after, page.first).await?)
-    }
-
-    /// A notice.
-    pub async fn notice(&self, actor: &Actor, id: NoticeId) -> Result<Option<WithNames<notice::Model>>> {
-        require(actor, Action::SeeNotices, STAFF)?;
-        let rows = store::notices::find(&self.db, id).await?.into_iter().collect();
-        Ok(self.with_names(rows, addressee).await?.pop())
+        Ok(store::alerts::page(&self.db, filter, window).await?)
     }
 
     /// A page of the ledger, the latest first.
     pub async fn notices(
         &self,
         actor: &Actor,
-        filter: &NoticeFilter,
-        page: PageRequest,
+        filter: &[NoticeCriterion],
+        window: Window,
     ) -> Result<Page<WithNames<notice::Model>>> {
         require(actor, Action::SeeNotices, STAFF)?;
-        let Page { rows, has_next } = store::notices::page(&self.db, filter, page.after, page.first).await?;
-        Ok(Page { rows: self.with_names(rows, addressee).await?, has_next })
-    }
-
-    /// Some companies; a contact sees their own.
-    pub async fn companies_by_id(
-        &self,
-        actor: &Actor,
-        ids: &[CompanyId],
-    ) -> Result<HashMap<CompanyId, company::Model>> {
-        Ok(store::directory::companies_by_id(&self.db, actor.company_scope(), ids).await?)
+        let mut page = store::notices::page(&self.db, filter, window).await?;
+        let rows = self.with_names(std::mem::take(&mut page.rows), addressee).await?;
+        Ok(page.with_rows(|_| rows))
     }
 
     /// A page of companies by name; a contact sees their own.
-    pub async fn companies(&self, actor: &Actor, page: PageRequest) -> Result<Page<company::Model>> {
+    pub async fn companies(
+        &self,
+        actor: &Actor,
+        criteria: Vec<CompanyCriterion>,
+        window: Window,
+    ) -> Result<Page<company::Model>> {
         require(actor, Action::SeeClients, STAFF)?;
-        Ok(store::directory::companies(&self.db, actor.company_scope(), page.after, page.first).await?)
+        let list = CompanyList { scope: actor.company_scope(), criteria };
+        Ok(store::directory_lists::companies(&self.db, &list, window).await?)
     }
 
-    /// Some contacts; a contact sees those of their own company.
-    pub async fn contacts_by_id(&self, actor: &Actor, ids: &[ContactId]) -> Result<HashMap<ContactId, contact::Model>> {
-        Ok(store::directory::contacts_by_id(&self.db, actor.company_scope(), ids).await?)
-    }
-
-    /// A page of contacts by name, of one company or of all; a contact sees those of their own company.
+    /// A page of contacts by name; a contact sees those of their own company.
     pub async fn contacts(
         &self,
         actor: &Actor,
-        company: Option<CompanyId>,
-        page: PageRequest,
+        criteria: Vec<ContactCriterion>,
+        window: Window,
     ) -> Result<Page<contact::Model>> {
         require(actor, Action::SeeClients, STAFF)?;
-        match visible_company(actor, company) {
-            Ok(company) => Ok(store::directory::contacts(&self.db, company, page.after, page.first).await?),
-            Err(Invisible) => Ok(Page::empty()),
-        }
-    }
-
-    /// Some people. A contact sees their names, for they answer for a ticket.
-    pub async fn people_by_id(&self, ids: &[PersonId]) -> Result<HashMap<PersonId, PersonWithTeams>> {
-        Ok(store::directory::people_by_id(&self.db, ids).await?)
+        let list = ContactList { scope: actor.company_scope(), criteria };
+        Ok(store::directory_lists::contacts(&self.db, &list, window).await?)
     }
 
     /// The person with this mail address.
@@ -320,15 +270,15 @@ impl Service {
         Ok(store::tokens::names(&self.db, ids).await?)
     }
 
-    /// A page of people by name.
-    pub async fn people(&self, actor: &Actor, page: PageRequest) -> Result<Page<PersonWithTeams>> {
+    /// A page of people by name. For staff.
+    pub async fn people(
+        &self,
+        actor: &Actor,
+        criteria: Vec<PersonCriterion>,
+        window: Window,
+    ) -> Result<Page<PersonWithTeams>> {
         require(actor, Action::SeePeople, STAFF)?;
-        Ok(store::directory::people(&self.db, page.after, page.first).await?)
-    }
-
-    /// A subtype.
-    pub async fn ticket_subtype(&self, id: TicketSubtypeId) -> Result<Option<ticket_subtype::Model>> {
-        Ok(store::directory::subtype(&self.db, id).await?)
+        Ok(store::directory_lists::people(&self.db, &PersonList { criteria }, window).await?)
     }
 
     /// The subtypes; the client form needs them too.
@@ -352,12 +302,6 @@ impl Service {
         Ok(store::policies::all_calendars(&self.db).await?)
     }
 
-    /// A calendar.
-    pub async fn calendar(&self, actor: &Actor, id: CalendarId) -> Result<Option<calendar::Model>> {
-        require(actor, Action::SeeInternals, STAFF)?;
-        Ok(store::policies::calendar(&self.db, id).await?)
-    }
-
     /// The oldest notices in a state, for the command line.
     pub async fn outbox(&self, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
         Ok(store::notices::list(&self.db, state, limit).await?)
@@ -366,7 +310,7 @@ impl Service {
 
 impl Service {
     /// The rows with the person and the contact that each names.
-    async fn with_names<Row>(
+    pub(super) async fn with_names<Row>(
         &self,
         rows: Vec<Row>,
         names: impl Fn(&Row) -> (Option<PersonId>, Option<ContactId>),
@@ -386,11 +330,11 @@ impl Service {
     }
 }
 
-const fn addressee(row: &notice::Model) -> (Option<PersonId>, Option<ContactId>) {
+pub(super) const fn addressee(row: &notice::Model) -> (Option<PersonId>, Option<ContactId>) {
     (row.person_id, row.contact_id)
 }
 
-fn doer(row: &ticket_event::Model) -> (Option<PersonId>, Option<ContactId>) {
+pub(super) fn doer(row: &ticket_event::Model) -> (Option<PersonId>, Option<ContactId>) {
     match row.actor_kind {
         ActorKind::Person => (row.actor_id.map(PersonId), None),
         ActorKind::Contact => (None, row.actor_id.map(ContactId)),
@@ -406,15 +350,4 @@ fn distinct<Id: Ord>(ids: Vec<Option<Id>>) -> Vec<Id> {
 pub(super) fn ticket_scope(actor: &Actor) -> Result<Option<CompanyId>> {
     require(actor, Action::SeeTickets, "this needs the right to see tickets")?;
     Ok(actor.company_scope())
-}
-
-/// A company that does not exist for the actor.
-struct Invisible;
-
-/// The company to whose rows a list is limited: the one asked for, or a contact's own.
-fn visible_company(actor: &Actor, asked: Option<CompanyId>) -> Result<Option<CompanyId>, Invisible> {
-    match (actor.company_scope(), asked) {
-        (Some(own), Some(asked)) if own != asked => Err(Invisible),
-        (own, asked) => Ok(own.or(asked)),
-    }
 }

@@ -15,6 +15,7 @@ use crate::{
         facts::{FactsPatch, Patch, clean_text},
         moves::{self, Decision, Move, Surroundings, Target},
         refusal::{Code, Problem, Refusal, input_path},
+        search,
         ticket::{Assignee, Company, Contact, Ticket},
         visit::Policy,
     },
@@ -123,6 +124,7 @@ impl Service {
             }
             inserted => inserted?,
         }
+        store::search::refresh(&tx, id).await?;
         self.start_clock(&tx, &ticket, now).await?;
         store::events::append(&tx, id, actor, now, &[moves::filed(&ticket)]).await?;
         self.audit(&tx, actor, now, Change::made(AuditAction::TicketCreate, id, of_ticket(&ticket))).await?;
@@ -235,6 +237,9 @@ impl Service {
             return Ok(ticket);
         }
         store::tickets::save(&tx, &mut ticket).await?;
+        if search::is_found_otherwise(&before.facts, &ticket.facts) {
+            store::search::refresh(&tx, ticket.id).await?;
+        }
         self.move_clock(&tx, before, &ticket, now).await?;
         store::events::append(&tx, ticket.id, actor, now, &events).await?;
         self.audit(&tx, actor, now, Change::decided(before, &ticket, &events)).await?;

@@ -7,23 +7,31 @@ use ::entity::{
     sla_alert,
     vocab::{AlertLevel, Stage, Team},
 };
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, Order, QueryFilter,
+    QueryOrder, Select,
     sea_query::{Expr, OnConflict},
 };
 
 use crate::store::{
     Result,
-    page::{Keyset, Page, Position, fetch},
+    criteria::{Comparison, compare},
+    page::{Keyset, Page, Window, fetch},
 };
 
-/// Which alerts a caller asks for; what is absent does not restrict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AlertFilter {
-    pub stage: Option<Stage>,
-    pub team: Option<Team>,
-    pub level: Option<AlertLevel>,
+/// One thing that a caller asks of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertCriterion {
+    Ticket(Comparison<TicketId>),
+    Stage(Comparison<Stage>),
+    Team(Comparison<Team>),
+    Level(Comparison<AlertLevel>),
+    DetectedAt(Comparison<DateTime<Utc>>),
 }
+
+/// Which alerts a caller asks for: those that meet every criterion.
+pub type AlertFilter = Vec<AlertCriterion>;
 
 /// Stores new alerts. A level that the visit has recorded already is not recorded twice.
 pub async fn insert_many(db: &impl ConnectionTrait, alerts: Vec<sla_alert::Model>) -> Result<()> {
@@ -54,37 +62,43 @@ pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<
 /// A page of alerts, the latest first.
 pub async fn page(
     db: &impl ConnectionTrait,
-    filter: &AlertFilter,
-    after: Option<Position>,
-    first: u64,
+    filter: &[AlertCriterion],
+    window: Window,
 ) -> Result<Page<sla_alert::Model>> {
-    let keyset = Keyset {
-        key: Expr::col((sla_alert::Entity, sla_alert::Column::DetectedAt)),
-        id: Expr::col((sla_alert::Entity, sla_alert::Column::Id)),
-        order: Order::Desc,
-        after,
-        first,
-    };
-    fetch(db, filter.selection(), &keyset).await
+    let detected_at = Expr::col((sla_alert::Entity, sla_alert::Column::DetectedAt));
+    let id = Expr::col((sla_alert::Entity, sla_alert::Column::Id));
+    let keyset = Keyset::by(detected_at, Order::Desc, id, window);
+    fetch(db, selection(filter), &keyset).await
 }
 
 /// How many alerts the filter finds.
-pub async fn count(db: &impl ConnectionTrait, filter: &AlertFilter) -> Result<u64> {
-    super::page::count(db, filter.selection()).await
+pub async fn count(db: &impl ConnectionTrait, filter: &[AlertCriterion]) -> Result<u64> {
+    super::page::count(db, selection(filter)).await
 }
 
-impl AlertFilter {
-    fn selection(&self) -> Select<sla_alert::Entity> {
-        let mut selection = sla_alert::Entity::find();
-        if let Some(stage) = self.stage {
-            selection = selection.filter(sla_alert::COLUMN.stage.eq(stage));
+impl AlertCriterion {
+    /// Whether an alert meets it.
+    pub fn holds(&self, alert: &sla_alert::Model) -> bool {
+        match self {
+            Self::Ticket(ticket) => ticket.holds(&alert.ticket_id),
+            Self::Stage(stage) => stage.holds(&alert.stage),
+            Self::Team(team) => team.holds(&alert.team),
+            Self::Level(level) => level.holds(&alert.level),
+            Self::DetectedAt(at) => at.holds(&alert.detected_at),
         }
-        if let Some(team) = self.team {
-            selection = selection.filter(sla_alert::COLUMN.team.eq(team));
-        }
-        if let Some(level) = self.level {
-            selection = selection.filter(sla_alert::COLUMN.level.eq(level));
-        }
-        selection
     }
+
+    fn condition(&self) -> Condition {
+        match self {
+            Self::Ticket(ticket) => compare(sla_alert::COLUMN.ticket_id.into_simple_expr(), ticket),
+            Self::Stage(stage) => compare(sla_alert::COLUMN.stage.into_simple_expr(), stage),
+            Self::Team(team) => compare(sla_alert::COLUMN.team.into_simple_expr(), team),
+            Self::Level(level) => compare(sla_alert::COLUMN.level.into_simple_expr(), level),
+            Self::DetectedAt(at) => compare(sla_alert::COLUMN.detected_at.into_simple_expr(), at),
+        }
+    }
+}
+
+fn selection(filter: &[AlertCriterion]) -> Select<sla_alert::Entity> {
+    filter.iter().fold(sla_alert::Entity::find(), |selection, criterion| selection.filter(criterion.condition()))
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::store::{
     Result,
-    page::{Keyset, Page, Position, count as counted, fetch},
+    page::{Keyset, Page, Window, count as counted, fetch},
 };
 
 /// Which entries.
@@ -74,12 +74,11 @@ pub async fn page(
     db: &impl ConnectionTrait,
     filter: &AuditFilter,
     order: Order,
-    after: Option<Position>,
-    first: u64,
+    window: Window,
 ) -> Result<Page<audit_entry::Model>> {
     let column = |column: audit_entry::Column| Expr::col((audit_entry::Entity, column));
     let key = column(audit_entry::Column::At);
-    let keyset = Keyset { key, id: column(audit_entry::Column::Id), order, after, first };
+    let keyset = Keyset::by(key, order, column(audit_entry::Column::Id), window);
     fetch(db, selection(filter), &keyset).await
 }
 

@@ -1,9 +1,12 @@
 //! Questions to clients.
 
-use ::entity::{clarification, id::TicketId};
+use ::entity::{
+    clarification,
+    id::{ClarificationId, CompanyId, TicketId},
+};
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, tickets::of_tickets_in};
 
 /// The question of a ticket that is not answered yet.
 pub async fn open_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<clarification::Model>> {
@@ -22,6 +25,16 @@ pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<
         .order_by_asc(clarification::Column::Id)
         .all(db)
         .await?)
+}
+
+/// Some questions about tickets that the scope contains.
+pub async fn by_id(
+    db: &impl ConnectionTrait,
+    scope: Option<CompanyId>,
+    ids: &[ClarificationId],
+) -> Result<Vec<clarification::Model>> {
+    let questions = clarification::Entity::find().filter(clarification::COLUMN.id.is_in(ids.iter().copied()));
+    Ok(of_tickets_in(questions, clarification::Column::TicketId, scope).all(db).await?)
 }
 
 /// Stores a new question.

@@ -9,9 +9,11 @@ use ::entity::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    Condition, ExprTrait, Value,
+    Condition, DbBackend, ExprTrait, Value,
     sea_query::{Expr, Func, LikeExpr, SimpleExpr},
 };
+
+use crate::{domain::search::Search, store::search};
 
 /// What a value is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,15 @@ pub enum Comparison<T> {
     Lte(T),
     /// Whether it is not known.
     IsNull(bool),
+}
+
+/// What a text is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextComparison {
+    /// To the letter.
+    Exactly(Comparison<String>),
+    /// It contains this, in any case.
+    Contains(String),
 }
 
 /// One thing that a caller asks of a ticket.
@@ -47,66 +58,75 @@ pub enum Criterion {
     UpdatedAt(Comparison<DateTime<Utc>>),
     /// When the clock of the ticket's stage runs out.
     DueAt(Comparison<DateTime<Utc>>),
-    /// The subject is this text.
-    Subject(Comparison<String>),
-    /// The subject contains this text, in any case.
-    SubjectContains(String),
+    Subject(TextComparison),
     /// Whether the clock of the ticket's stage has run out by this instant.
     Breached {
         breached: bool,
         now: DateTime<Utc>,
     },
+    /// What people search for, in what staff or only clients may find.
+    Found {
+        search: Search,
+        by_staff: bool,
+    },
     All(Vec<Criterion>),
     Any(Vec<Criterion>),
+    Not(Vec<Criterion>),
 }
 
 impl Criterion {
     /// The condition, over a ticket joined with its open visit.
-    pub(super) fn condition(&self) -> Condition {
-        let of_ticket = |column: ticket::Column| Expr::col((ticket::Entity, column));
-        let of_visit = |column: stage_visit::Column| Expr::col((stage_visit::Entity, column));
+    pub(super) fn condition(&self, backend: DbBackend) -> Condition {
+        use ticket::Column as Of;
         match self {
-            Self::Number(comparison) => compare(of_ticket(ticket::Column::Number), comparison),
-            Self::Stage(comparison) => compare(of_ticket(ticket::Column::Stage), comparison),
-            Self::Category(comparison) => compare(of_ticket(ticket::Column::Category), comparison),
-            Self::Severity(comparison) => compare(of_ticket(ticket::Column::Severity), comparison),
-            Self::Priority(comparison) => compare(of_ticket(ticket::Column::Priority), comparison),
-            Self::Source(comparison) => compare(of_ticket(ticket::Column::Source), comparison),
-            Self::Company(comparison) => compare(of_ticket(ticket::Column::CompanyId), comparison),
-            Self::Contact(comparison) => compare(of_ticket(ticket::Column::ContactId), comparison),
-            Self::Assignee(comparison) => compare(of_ticket(ticket::Column::AssigneeId), comparison),
-            Self::Subtype(comparison) => compare(of_ticket(ticket::Column::SubtypeId), comparison),
-            Self::EstimatedDeliveryDate(comparison) => {
-                compare(of_ticket(ticket::Column::EstimatedDeliveryDate), comparison)
-            }
-            Self::PromisedDeliveryDate(comparison) => {
-                compare(of_ticket(ticket::Column::PromisedDeliveryDate), comparison)
-            }
-            Self::CreatedAt(comparison) => compare(of_ticket(ticket::Column::CreatedAt), comparison),
-            Self::UpdatedAt(comparison) => compare(of_ticket(ticket::Column::UpdatedAt), comparison),
+            Self::Number(comparison) => compare(of_ticket(Of::Number), comparison),
+            Self::Stage(comparison) => compare(of_ticket(Of::Stage), comparison),
+            Self::Category(comparison) => compare(of_ticket(Of::Category), comparison),
+            Self::Severity(comparison) => compare(of_ticket(Of::Severity), comparison),
+            Self::Priority(comparison) => compare(of_ticket(Of::Priority), comparison),
+            Self::Source(comparison) => compare(of_ticket(Of::Source), comparison),
+            Self::Company(comparison) => compare(of_ticket(Of::CompanyId), comparison),
+            Self::Contact(comparison) => compare(of_ticket(Of::ContactId), comparison),
+            Self::Assignee(comparison) => compare(of_ticket(Of::AssigneeId), comparison),
+            Self::Subtype(comparison) => compare(of_ticket(Of::SubtypeId), comparison),
+            Self::EstimatedDeliveryDate(comparison) => compare(of_ticket(Of::EstimatedDeliveryDate), comparison),
+            Self::PromisedDeliveryDate(comparison) => compare(of_ticket(Of::PromisedDeliveryDate), comparison),
+            Self::CreatedAt(comparison) => compare(of_ticket(Of::CreatedAt), comparison),
+            Self::UpdatedAt(comparison) => compare(of_ticket(Of::UpdatedAt), comparison),
             Self::DueAt(comparison) => compare(of_visit(stage_visit::Column::DueAt), comparison),
-            Self::Subject(comparison) => compare(of_ticket(ticket::Column::Subject), comparison),
-            Self::SubjectContains(text) => {
-                let subject = of_ticket(ticket::Column::Subject);
-                let in_any_case = SimpleExpr::from(Func::lower(subject.clone())).like(containing(&text.to_lowercase()));
-                // The databases lower only the letters that they know; what is written as stored is found all the same.
-                Condition::any().add(in_any_case).add(subject.like(containing(text)))
-            }
-            Self::Breached { breached, now } => {
-                let due_at = of_visit(stage_visit::Column::DueAt);
-                let late = of_visit(stage_visit::Column::BreachedAt)
-                    .is_not_null()
-                    .or(due_at.clone().is_not_null().and(due_at.lt(*now)));
-                Condition::all().add(if *breached { late } else { late.not() })
-            }
-            Self::All(criteria) => {
-                criteria.iter().fold(Condition::all(), |all, criterion| all.add(criterion.condition()))
-            }
+            Self::Subject(comparison) => compare_text(of_ticket(Of::Subject), comparison),
+            Self::Breached { breached, now } => breach(*breached, *now),
+            Self::Found { search, by_staff } => Condition::all().add(search::condition(search, *by_staff, backend)),
+            Self::All(criteria) => all(criteria, backend),
             Self::Any(criteria) => {
-                criteria.iter().fold(Condition::any(), |any, criterion| any.add(criterion.condition()))
+                criteria.iter().fold(Condition::any(), |any, criterion| any.add(criterion.condition(backend)))
+            }
+            Self::Not(criteria) => {
+                // What is not known whether it holds does not hold.
+                let holds = Func::coalesce([SimpleExpr::from(all(criteria, backend)), Expr::val(false)]);
+                Condition::all().add(SimpleExpr::from(holds).not())
             }
         }
     }
+}
+
+fn of_ticket(column: ticket::Column) -> SimpleExpr {
+    Expr::col((ticket::Entity, column))
+}
+
+fn of_visit(column: stage_visit::Column) -> SimpleExpr {
+    Expr::col((stage_visit::Entity, column))
+}
+
+fn all(criteria: &[Criterion], backend: DbBackend) -> Condition {
+    criteria.iter().fold(Condition::all(), |all, criterion| all.add(criterion.condition(backend)))
+}
+
+fn breach(breached: bool, now: DateTime<Utc>) -> Condition {
+    let due_at = of_visit(stage_visit::Column::DueAt);
+    let late =
+        of_visit(stage_visit::Column::BreachedAt).is_not_null().or(due_at.clone().is_not_null().and(due_at.lt(now)));
+    Condition::all().add(if breached { late } else { late.not() })
 }
 
 fn containing(text: &str) -> LikeExpr {
@@ -114,7 +134,20 @@ fn containing(text: &str) -> LikeExpr {
     LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }
 
-fn compare<T: Clone + Into<Value>>(column: SimpleExpr, comparison: &Comparison<T>) -> Condition {
+/// A text's comparison in SQL.
+pub(super) fn compare_text(column: SimpleExpr, comparison: &TextComparison) -> Condition {
+    match comparison {
+        TextComparison::Exactly(comparison) => compare(column, comparison),
+        TextComparison::Contains(text) => {
+            let in_any_case = SimpleExpr::from(Func::lower(column.clone())).like(containing(&text.to_lowercase()));
+            // The databases lower only the letters that they know; what is written as stored is found all the same.
+            Condition::any().add(in_any_case).add(column.like(containing(text)))
+        }
+    }
+}
+
+/// A comparison in SQL.
+pub(super) fn compare<T: Clone + Into<Value>>(column: SimpleExpr, comparison: &Comparison<T>) -> Condition {
     let value = |value: &T| Expr::val(value.clone().into());
     Condition::all().add(match comparison {
         Comparison::Eq(other) => column.eq(value(other)),
@@ -127,4 +160,20 @@ fn compare<T: Clone + Into<Value>>(column: SimpleExpr, comparison: &Comparison<T
         Comparison::IsNull(true) => column.is_null(),
         Comparison::IsNull(false) => column.is_not_null(),
     })
+}
+
+impl<T: PartialOrd> Comparison<T> {
+    /// Whether it holds for a value that is known.
+    pub fn holds(&self, value: &T) -> bool {
+        match self {
+            Self::Eq(other) => value == other,
+            Self::Neq(other) => value != other,
+            Self::In(others) => others.contains(value),
+            Self::Gt(other) => value > other,
+            Self::Gte(other) => value >= other,
+            Self::Lt(other) => value < other,
+            Self::Lte(other) => value <= other,
+            Self::IsNull(is_null) => !is_null,
+        }
+    }
 }

@@ -9,15 +9,12 @@ use ::entity::{
     vocab::{Category, Team, TeamRole},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Order,
-    QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockType, SimpleExpr},
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType},
 };
 
-use crate::store::{
-    Result, StoreError,
-    page::{Keyset, Page, Position, count, fetch},
-};
+use crate::store::{Result, StoreError};
 
 /// A member of staff with their teams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,18 +75,6 @@ pub async fn company(db: &impl ConnectionTrait, id: CompanyId) -> Result<Option<
     Ok(company::Entity::find_by_id(id).one(db).await?)
 }
 
-/// A page of companies by name, all of them or the one of the scope.
-pub async fn companies(
-    db: &impl ConnectionTrait,
-    scope: Option<CompanyId>,
-    after: Option<Position>,
-    first: u64,
-) -> Result<Page<company::Model>> {
-    let selection = scope.map_or_else(company::Entity::find, company::Entity::find_by_id);
-    let name = Expr::col((company::Entity, company::Column::Name));
-    fetch(db, selection, &by_name(name, Expr::col((company::Entity, company::Column::Id)), after, first)).await
-}
-
 /// Some companies, all of them or the one of the scope.
 pub async fn companies_by_id(
     db: &impl ConnectionTrait,
@@ -99,21 +84,6 @@ pub async fn companies_by_id(
     let selection = scope.map_or_else(company::Entity::find, company::Entity::find_by_id);
     let rows = selection.filter(company::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
-}
-
-/// How many companies there are, or whether there is the one of the scope.
-pub async fn count_companies(db: &impl ConnectionTrait, scope: Option<CompanyId>) -> Result<u64> {
-    count(db, scope.map_or_else(company::Entity::find, company::Entity::find_by_id)).await
-}
-
-/// How many contacts there are, of one company or of all.
-pub async fn count_contacts(db: &impl ConnectionTrait, company: Option<CompanyId>) -> Result<u64> {
-    count(db, contact::Entity::of_company(company)).await
-}
-
-/// How many people there are.
-pub async fn count_people(db: &impl ConnectionTrait) -> Result<u64> {
-    count(db, person::Entity::find()).await
 }
 
 /// Stores a new company.
@@ -138,18 +108,6 @@ pub async fn save_company(db: &impl ConnectionTrait, row: &mut company::Model) -
 /// A contact.
 pub async fn contact(db: &impl ConnectionTrait, id: ContactId) -> Result<Option<contact::Model>> {
     Ok(contact::Entity::find_by_id(id).one(db).await?)
-}
-
-/// A page of contacts by name, all of them or those of one company.
-pub async fn contacts(
-    db: &impl ConnectionTrait,
-    company: Option<CompanyId>,
-    after: Option<Position>,
-    first: u64,
-) -> Result<Page<contact::Model>> {
-    let name = Expr::col((contact::Entity, contact::Column::Name));
-    let keyset = by_name(name, Expr::col((contact::Entity, contact::Column::Id)), after, first);
-    fetch(db, contact::Entity::of_company(company), &keyset).await
 }
 
 /// Some contacts, all of them or those of one company.
@@ -208,16 +166,8 @@ pub async fn person_by_email(db: &impl ConnectionTrait, email: &str) -> Result<O
     Ok(person::Entity::find().filter(person::COLUMN.email.eq(email)).one(db).await?)
 }
 
-/// A page of people by name.
-pub async fn people(db: &impl ConnectionTrait, after: Option<Position>, first: u64) -> Result<Page<PersonWithTeams>> {
-    let name = Expr::col((person::Entity, person::Column::Name));
-    let keyset = by_name(name, Expr::col((person::Entity, person::Column::Id)), after, first);
-    let Page { rows, has_next } = fetch(db, person::Entity::find(), &keyset).await?;
-    Ok(Page { rows: with_teams(db, rows).await?, has_next })
-}
-
 /// Adds the teams to people's rows.
-async fn with_teams(db: &impl ConnectionTrait, rows: Vec<person::Model>) -> Result<Vec<PersonWithTeams>> {
+pub(super) async fn with_teams(db: &impl ConnectionTrait, rows: Vec<person::Model>) -> Result<Vec<PersonWithTeams>> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let roles = person_team::Entity::find().filter(person_team::COLUMN.person_id.is_in(ids)).all(db).await?;
     Ok(rows
@@ -298,6 +248,12 @@ pub async fn subtype(db: &impl ConnectionTrait, id: TicketSubtypeId) -> Result<O
     Ok(ticket_subtype::Entity::find_by_id(id).one(db).await?)
 }
 
+/// Some subtypes.
+pub async fn subtypes_by_id(db: &impl ConnectionTrait, ids: &[TicketSubtypeId]) -> Result<Vec<ticket_subtype::Model>> {
+    let selection = ticket_subtype::Entity::find().filter(ticket_subtype::COLUMN.id.is_in(ids.iter().copied()));
+    Ok(selection.all(db).await?)
+}
+
 /// The subtypes, of one category or of all, archived ones only when asked for.
 pub async fn subtypes(
     db: &impl ConnectionTrait,
@@ -335,8 +291,4 @@ pub async fn save_subtype(db: &impl ConnectionTrait, row: &ticket_subtype::Model
 
 const fn one_row(rows: u64) -> Result<()> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
-}
-
-const fn by_name(name: SimpleExpr, id: SimpleExpr, after: Option<Position>, first: u64) -> Keyset {
-    Keyset { key: name, id, order: Order::Asc, after, first }
 }

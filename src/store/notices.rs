@@ -2,14 +2,14 @@
 
 use ::entity::{
     clarification,
-    id::{ClarificationId, NoticeId, StageVisitId, TicketId},
+    id::{ClarificationId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
     notice, stage_visit, ticket,
     vocab::{NoticeKind, NoticeState, Stage},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, JoinType, Order, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, IntoSimpleExpr,
+    JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
@@ -18,16 +18,24 @@ use crate::{
     domain::process::OPEN,
     store::{
         Result, StoreError,
-        page::{Keyset, Page, Position, fetch},
+        criteria::{Comparison, compare},
+        page::{Keyset, Page, Window, fetch},
     },
 };
 
-/// Which notices a caller asks for; what is absent does not restrict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NoticeFilter {
-    pub state: Option<NoticeState>,
-    pub kind: Option<NoticeKind>,
+/// One thing that a caller asks of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeCriterion {
+    Ticket(Comparison<TicketId>),
+    State(Comparison<NoticeState>),
+    Kind(Comparison<NoticeKind>),
+    Contact(Comparison<ContactId>),
+    Person(Comparison<PersonId>),
+    CreatedAt(Comparison<DateTime<Utc>>),
 }
+
+/// Which notices a caller asks for: those that meet every criterion.
+pub type NoticeFilter = Vec<NoticeCriterion>;
 
 /// Puts notices into the outbox. One that is there already, by its dedupe key, is not put twice.
 pub async fn enqueue(db: &impl ConnectionTrait, notices: Vec<notice::Model>) -> Result<()> {
@@ -134,6 +142,11 @@ pub async fn find(db: &impl ConnectionTrait, id: NoticeId) -> Result<Option<noti
     Ok(notice::Entity::find_by_id(id).one(db).await?)
 }
 
+/// Some notices.
+pub async fn by_id(db: &impl ConnectionTrait, ids: &[NoticeId]) -> Result<Vec<notice::Model>> {
+    Ok(notice::Entity::find().filter(notice::COLUMN.id.is_in(ids.iter().copied())).all(db).await?)
+}
+
 /// All notices of some tickets, oldest first.
 pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<Vec<notice::Model>> {
     Ok(notice::Entity::find()
@@ -190,34 +203,33 @@ pub fn content(row: &notice::Model) -> Result<crate::domain::notice::NoticeConte
 /// A page of the ledger, the latest first.
 pub async fn page(
     db: &impl ConnectionTrait,
-    filter: &NoticeFilter,
-    after: Option<Position>,
-    first: u64,
+    filter: &[NoticeCriterion],
+    window: Window,
 ) -> Result<Page<notice::Model>> {
-    let keyset = Keyset {
-        key: Expr::col((notice::Entity, notice::Column::CreatedAt)),
-        id: Expr::col((notice::Entity, notice::Column::Id)),
-        order: Order::Desc,
-        after,
-        first,
-    };
-    fetch(db, filter.selection(), &keyset).await
+    let created_at = Expr::col((notice::Entity, notice::Column::CreatedAt));
+    let id = Expr::col((notice::Entity, notice::Column::Id));
+    let keyset = Keyset::by(created_at, Order::Desc, id, window);
+    fetch(db, selection(filter), &keyset).await
 }
 
 /// How many notices the filter finds.
-pub async fn count(db: &impl ConnectionTrait, filter: &NoticeFilter) -> Result<u64> {
-    super::page::count(db, filter.selection()).await
+pub async fn count(db: &impl ConnectionTrait, filter: &[NoticeCriterion]) -> Result<u64> {
+    super::page::count(db, selection(filter)).await
 }
 
-impl NoticeFilter {
-    fn selection(&self) -> Select<notice::Entity> {
-        let mut selection = notice::Entity::find();
-        if let Some(state) = self.state {
-            selection = selection.filter(notice::COLUMN.state.eq(state));
+impl NoticeCriterion {
+    fn condition(&self) -> Condition {
+        match self {
+            Self::Ticket(ticket) => compare(notice::COLUMN.ticket_id.into_simple_expr(), ticket),
+            Self::State(state) => compare(notice::COLUMN.state.into_simple_expr(), state),
+            Self::Kind(kind) => compare(notice::COLUMN.kind.into_simple_expr(), kind),
+            Self::Contact(contact) => compare(notice::COLUMN.contact_id.into_simple_expr(), contact),
+            Self::Person(person) => compare(notice::COLUMN.person_id.into_simple_expr(), person),
+            Self::CreatedAt(at) => compare(notice::COLUMN.created_at.into_simple_expr(), at),
         }
-        if let Some(kind) = self.kind {
-            selection = selection.filter(notice::COLUMN.kind.eq(kind));
-        }
-        selection
     }
+}
+
+fn selection(filter: &[NoticeCriterion]) -> Select<notice::Entity> {
+    filter.iter().fold(notice::Entity::find(), |selection, criterion| selection.filter(criterion.condition()))
 }

@@ -105,6 +105,11 @@ pub async fn calendars(
     rows.into_iter().map(|row| Ok((row.id, Arc::new(working_calendar(row)?)))).collect()
 }
 
+/// Some calendars' rows.
+pub async fn calendars_by_id(db: &impl ConnectionTrait, ids: &[CalendarId]) -> Result<Vec<calendar::Model>> {
+    Ok(calendar::Entity::find().filter(calendar::COLUMN.id.is_in(ids.iter().copied())).all(db).await?)
+}
+
 /// A calendar's row.
 pub async fn calendar(db: &impl ConnectionTrait, id: CalendarId) -> Result<Option<calendar::Model>> {
     Ok(calendar::Entity::find_by_id(id).one(db).await?)

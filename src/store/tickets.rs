@@ -10,11 +10,11 @@ use ::entity::{
     ticket_subtype,
     vocab::Stage,
 };
-use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    JoinType, Order, QueryFilter, QuerySelect, RelationDef, RelationTrait, Select, SelectFive, TopologyStar,
-    sea_query::{Expr, LockType, SimpleExpr},
+    IntoSimpleExpr, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationDef, RelationTrait, Select, SelectFive,
+    TopologyStar,
+    sea_query::{Expr, LockType},
 };
 
 use crate::{
@@ -25,7 +25,8 @@ use crate::{
     store::{
         Result, StoreError,
         criteria::Criterion,
-        page::{Keyset, Page, Position, SortKey, paged},
+        page::{Keyset, Page, Window},
+        ticket_order::TicketOrder,
     },
 };
 
@@ -36,17 +37,6 @@ pub struct TicketFilter {
     pub scope: Option<CompanyId>,
     /// What the caller asks for; all of it must hold.
     pub criteria: Vec<Criterion>,
-}
-
-/// What a list of tickets can be sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TicketSort {
-    /// The number in the key, which is the order of filing.
-    Number,
-    /// When it was last changed.
-    UpdatedAt,
-    /// When the clock of its stage runs out; tickets without a due time come last.
-    DueAt,
 }
 
 type Joined =
@@ -118,31 +108,25 @@ pub async fn lock(db: &impl ConnectionTrait, scope: Option<CompanyId>, id: Ticke
 pub async fn page(
     db: &impl ConnectionTrait,
     filter: &TicketFilter,
-    sort: TicketSort,
-    order: Order,
-    after: Option<Position>,
-    first: u64,
+    orders: &[TicketOrder],
+    window: Window,
 ) -> Result<Page<TicketView>> {
-    let keyset = Keyset {
-        key: sort_key(sort, &order),
-        id: Expr::col((ticket::Entity, ticket::Column::Id)),
-        order,
-        after,
-        first,
-    };
-    let rows = paged(joined(selection(filter)), &keyset).all(db).await?;
+    let id = Expr::col((ticket::Entity, ticket::Column::Id));
+    let keyset = Keyset { sortings: orders.iter().map(TicketOrder::sorting).collect(), id, window };
+    let selection = selection(db, filter);
+    let rows = keyset.apply(joined(selection.clone())).all(db).await?;
     let tickets = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
-    Ok(Page::cut(tickets, first))
+    keyset.page(db, selection, tickets).await
 }
 
 /// How many tickets the filter finds.
 pub async fn count(db: &impl ConnectionTrait, filter: &TicketFilter) -> Result<u64> {
-    super::page::count(db, selection(filter)).await
+    super::page::count(db, selection(db, filter)).await
 }
 
 /// How many tickets stand in each stage.
 pub async fn count_by_stage(db: &impl ConnectionTrait, filter: &TicketFilter) -> Result<HashMap<Stage, u64>> {
-    let counts = selection(filter)
+    let counts = selection(db, filter)
         .select_only()
         .column(ticket::Column::Stage)
         .column_as(ticket::COLUMN.id.count(), "count")
@@ -151,16 +135,6 @@ pub async fn count_by_stage(db: &impl ConnectionTrait, filter: &TicketFilter) ->
         .all(db)
         .await?;
     Ok(counts.into_iter().map(|(stage, count)| (stage, u64::try_from(count).unwrap_or(0))).collect())
-}
-
-/// Where a ticket stands in an order; `due_at` is the due time of its open visit.
-pub fn position(ticket: &Ticket, sort: TicketSort, order: &Order, due_at: Option<DateTime<Utc>>) -> Position {
-    let key = match sort {
-        TicketSort::Number => SortKey::Number(ticket.number),
-        TicketSort::UpdatedAt => SortKey::Instant(ticket.updated_at),
-        TicketSort::DueAt => SortKey::Instant(due_at.unwrap_or(undated(order))),
-    };
-    Position { key, id: ticket.id.0 }
 }
 
 /// The next number of a human key. Creations wait for each other here, so that no number is left out.
@@ -200,15 +174,23 @@ pub async fn save(db: &impl ConnectionTrait, ticket: &mut Ticket) -> Result<()> 
     Ok(())
 }
 
-/// Sorts after every due time.
-const NEVER: DateTime<Utc> = match DateTime::from_timestamp(253_370_764_800, 0) {
-    Some(year_9999) => year_9999,
-    None => DateTime::<Utc>::UNIX_EPOCH,
-};
-
-fn selection(filter: &TicketFilter) -> Select<ticket::Entity> {
+fn selection(db: &impl ConnectionTrait, filter: &TicketFilter) -> Select<ticket::Entity> {
+    let backend = db.get_database_backend();
     let selection = ticket::Entity::visible_to(filter.scope).join(JoinType::LeftJoin, open_visit());
-    filter.criteria.iter().fold(selection, |selection, criterion| selection.filter(criterion.condition()))
+    filter.criteria.iter().fold(selection, |selection, criterion| selection.filter(criterion.condition(backend)))
+}
+
+/// Those of rows about tickets whose ticket the scope contains.
+pub(super) fn of_tickets_in<E: EntityTrait>(
+    rows: Select<E>,
+    ticket: impl ColumnTrait,
+    scope: Option<CompanyId>,
+) -> Select<E> {
+    if scope.is_none() {
+        return rows;
+    }
+    let visible = ticket::Entity::visible_to(scope).select_only().column(ticket::Column::Id).into_query();
+    rows.filter(ticket.into_simple_expr().in_subquery(visible))
 }
 
 /// The visit that a ticket has not left; none for one that is closed.
@@ -217,19 +199,6 @@ fn open_visit() -> RelationDef {
         .def()
         .rev()
         .on_condition(|_, visit| Expr::col((visit, stage_visit::Column::LeftAt)).is_null().into())
-}
-
-/// What sorts after every due time, whichever way they are sorted.
-fn undated(order: &Order) -> DateTime<Utc> {
-    if *order == Order::Desc { DateTime::UNIX_EPOCH } else { NEVER }
-}
-
-fn sort_key(sort: TicketSort, order: &Order) -> SimpleExpr {
-    match sort {
-        TicketSort::Number => Expr::col((ticket::Entity, ticket::Column::Number)),
-        TicketSort::UpdatedAt => Expr::col((ticket::Entity, ticket::Column::UpdatedAt)),
-        TicketSort::DueAt => Expr::col((stage_visit::Entity, stage_visit::Column::DueAt)).if_null(undated(order)),
-    }
 }
 
 fn from_row((row, company, contact, subtype, assignee): Row) -> Result<TicketView> {

@@ -47,6 +47,11 @@ pub async fn all_of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Res
     load(db, selection).await
 }
 
+/// Some visits.
+pub async fn by_id(db: &impl ConnectionTrait, ids: &[StageVisitId]) -> Result<Vec<Visit>> {
+    load(db, stage_visit::Entity::find().filter(stage_visit::COLUMN.id.is_in(ids.iter().copied()))).await
+}
+
 /// The latest visit of a ticket to a stage.
 pub async fn latest_of(db: &impl ConnectionTrait, ticket: TicketId, stage: Stage) -> Result<Option<Visit>> {
     let selection = stage_visit::Entity::find()

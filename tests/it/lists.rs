@@ -13,7 +13,7 @@ const PAGE: &str = "query($first: Int!) { tickets(first: $first) { totalCount pa
      sla { status dueAt } availableMoves { to missingFields } visits { stage sla { status } } \
      history { kind person { name } contact { name } alert { level } } alerts { level } \
      notices { kind person { name } contact { name } } clarifications { question contact { name } } } } }";
-const BOARD: &str = "{ board(first: 50) { stage count tickets { totalCount nodes { key company { name } assignee { name } \
+const BOARD: &str = "{ board { stage count tickets(first: 50) { totalCount nodes { key company { name } assignee { name } \
      sla { status dueAt } } } } }";
 const TICKET: &str = "{ ticket(key: \"L2-1\") { key company { name } contact { name } assignee { name } sla { status } \
      availableMoves { to } visits { stage } history { kind person { name } } alerts { level } notices { kind } } }";
@@ -181,6 +181,13 @@ each_database! {
             ("{ or: [{ number: { eq: 1 } }, { and: [{ severity: { eq: MAJOR } }, { isOpen: true }] }] }".to_owned(), "13"),
             ("{ and: [{ number: { gt: 1 } }, { number: { lt: 4 } }], severity: { eq: MINOR } }".to_owned(), "2"),
             ("{ or: [] }".to_owned(), "123456"), ("{ and: [] }".to_owned(), "123456"), ("{ and: [{}] }".to_owned(), "123456"),
+            ("{ subject: { neq: \"100% of rows fail\" } }".to_owned(), "23456"),
+            ("{ subject: { in: [\"100% of rows fail\", \"?\"] } }".to_owned(), "1"),
+            ("{ not: { number: { eq: 2 } } }".to_owned(), "13456"), ("{ not: { severity: { eq: MAJOR } } }".to_owned(), "2456"),
+            ("{ not: {} }".to_owned(), ""),
+            ("{ not: { not: { priority: { eq: HIGH } } } }".to_owned(), "3"),
+            ("{ not: { or: [{ number: { lt: 3 } }, { isOpen: false }] } }".to_owned(), "356"),
+            ("{ not: { isBreached: true } }".to_owned(), "123456"),
             ("{ isBreached: true }".to_owned(), ""), ("{ isBreached: false }".to_owned(), "123456"),
         ];
         for (filter, numbers) in table {
@@ -200,7 +207,7 @@ each_database! {
             app.advance(TimeDelta::minutes(1));
         }
         app.change(&app.cast.operations, "askClient", json!({ "ticketId": "L2-1", "question": "Which?" })).await;
-        let query = "{ board(first: 2) { stage ownerTeam count tickets { totalCount nodes { key } pageInfo { hasNextPage } } } }";
+        let query = "{ board { stage ownerTeam count tickets(first: 2) { totalCount nodes { key } pageInfo { hasNextPage } } } }";
         let answer = app.ask(&app.cast.qa, query, json!({})).await;
         let column = |stage: &str, team: &str, count: usize, keys: &[&str], more: bool| {
             let nodes: Vec<_> = keys.iter().map(|key| json!({ "key": key })).collect();
@@ -222,7 +229,7 @@ each_database! {
         for _ in 0..3 {
             app.file_ticket().await;
         }
-        let query = "{ board(first: 2) { tickets { pageInfo { endCursor } } } }";
+        let query = "{ board { tickets(first: 2) { pageInfo { endCursor } } } }";
         let board = app.ask(&app.cast.qa, query, json!({})).await;
         let query = "query($after: String) { tickets(after: $after, filter: { stage: { eq: VALIDATING } }, \
             orderBy: { field: SLA_DUE_AT, direction: ASC }) { nodes { key } } }";

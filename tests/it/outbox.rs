@@ -101,7 +101,7 @@ each_database! {
 
         let failed = notice(app, &key).await;
         assert_eq!(standing(&failed), ("FAILED", 1, "refused for good: 550 5.1.1 no such user here"));
-        let query = "{ notices(filter: { state: FAILED }) { totalCount nodes { detail toAddress ticket { key } } } }";
+        let query = "{ notices(filter: { state: { eq: FAILED } }) { totalCount nodes { detail toAddress ticket { key } } } }";
         assert_eq!(app.ask(qa, query, json!({})).await["notices"], json!({ "totalCount": 1, "nodes": [{
             "detail": "refused for good: 550 5.1.1 no such user here",
             "toAddress": client.email, "ticket": { "key": key },

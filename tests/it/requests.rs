@@ -37,7 +37,7 @@ each_database! {
     async fn a_page_has_1_to_100_rows(app) {
         for first in ["0", "-1", "101", "2147483647"] {
             assert_eq!(list_error(app, &format!("first: {first}")).await, "BAD_INPUT");
-            let query = format!("{{ board(first: {first}) {{ count }} }}");
+            let query = format!("{{ board {{ tickets(first: {first}) {{ totalCount }} }} }}");
             assert_eq!(app.error(Some(&app.cast.qa.token), &query, json!({})).await, "BAD_INPUT");
         }
         app.ask(&app.cast.qa, "{ a: tickets(first: 1) { totalCount } b: tickets(first: 100) { totalCount } }", json!({})).await;
@@ -55,17 +55,24 @@ each_database! {
         let id = "00000000-0000-0000-0000-000000000001";
         for bad in [
             String::new(), "nonsense".to_owned(), "äöü".to_owned(), of_companies.to_owned(), cursor[1..].to_owned(),
-            forged(json!(["2", "-number", { "key": 5, "id": id }])),
-            forged(json!(["1", "-number", { "key": "five", "id": id }])),
-            forged(json!(["1", "-number", { "key": "2026-06-01T09:00:00Z", "id": id }])),
-            forged(json!(["1", "-number", { "key": 5, "id": "x" }])),
-            forged(json!(["1", "-number", { "key": 5 }])),
-            forged(json!(["1", "-number"])),
+            forged(json!(["1", "-number", { "keys": [{ "n": 5 }], "id": id }])),
+            forged(json!(["2", "-number", { "keys": [{ "t": "five" }], "id": id }])),
+            forged(json!(["2", "-number", { "keys": [{ "i": "2026-06-01T09:00:00Z" }], "id": id }])),
+            forged(json!(["2", "-number", { "keys": [{ "n": 5 }], "id": "x" }])),
+            forged(json!(["2", "-number", { "keys": [null], "id": id }])),
+            forged(json!(["2", "-number", { "keys": [], "id": id }])),
+            forged(json!(["2", "-number", { "keys": [{ "n": 5 }, { "n": 5 }], "id": id }])),
+            forged(json!(["2", "-number", { "keys": [{ "n": 5 }] }])),
+            forged(json!(["2", "-number"])),
             forged(json!({})),
         ] {
             assert_eq!(list_error(app, &format!("after: {}", json!(bad))).await, "BAD_INPUT", "{bad}");
+            assert_eq!(list_error(app, &format!("last: 2, before: {}", json!(bad))).await, "BAD_INPUT", "{bad}");
         }
-        for order in ["{ field: NUMBER, direction: ASC }", "{ field: UPDATED_AT, direction: DESC }"] {
+        for order in [
+            "{ field: NUMBER, direction: ASC }", "{ field: UPDATED_AT, direction: DESC }",
+            "[{ field: NUMBER, direction: DESC }, { field: STAGE, direction: ASC }]",
+        ] {
             let arguments = format!("orderBy: {order}, after: {}", json!(cursor));
             assert_eq!(list_error(app, &arguments).await, "BAD_INPUT", "{order}");
         }

@@ -54,7 +54,7 @@ each_database! {
 
     async fn the_board_and_one_ticket_cost_a_handful(app) {
         fill(app, 12).await;
-        let board = "{ board(first: 50) { stage count tickets { nodes { key company { name } sla { dueAt } } } } }";
+        let board = "{ board { stage count tickets(first: 50) { nodes { key company { name } sla { dueAt } } } } }";
         let (_, few) = app.statements(app.ask(&app.cast.qa, board, json!({}))).await;
         fill(app, 24).await;
         let (_, more) = app.statements(app.ask(&app.cast.qa, board, json!({}))).await;

@@ -78,7 +78,7 @@ each_database! {
         app.service.sla_scan().await.unwrap();
         let mut socket = Socket::open(server.addr, &app.cast.qa.token).await;
         let fields = "level team ticket { key }";
-        for (id, filter) in [("qa", "{ team: QA }"), ("breach", "{ level: BREACH }"), ("fixing", "{ stage: FIXING }")] {
+        for (id, filter) in [("qa", "{ team: { eq: QA } }"), ("breach", "{ level: { in: [BREACH] } }"), ("fixing", "{ stage: { eq: FIXING } }")] {
             socket.subscribe(id, &format!("subscription {{ slaAlerts(filter: {filter}) {{ {fields} }} }}")).await;
         }
         let [validating, replicating] = [app.file_ticket().await, app.file_ticket().await];

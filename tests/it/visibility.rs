@@ -12,7 +12,10 @@ use crate::support::{
 /// A ticket of `acme` with something in every internal field, breached and in Verifying; its key.
 async fn eventful_ticket(app: &TestApp) -> String {
     let cast = &app.cast;
-    let key = app.file_ticket().await;
+    let mut filing = app.filing().await;
+    filing["levelOneReference"] = json!("CS-7");
+    let ticket = app.change(&cast.operations, "createTicket", filing).await;
+    let key = ticket["key"].as_str().unwrap().to_owned();
     app.change(&cast.operations, "assignTicket", json!({ "ticketId": key, "assigneeId": cast.tech.id })).await;
     app.walk_to(&key, "REPLICATING").await;
     app.change(
@@ -84,7 +87,7 @@ each_database! {
         let key = eventful_ticket(app).await;
         let nulls = [
             "sla { status }", "opsCanReproduce", "affectsOtherClients", "priority", "proposedPriority { priority }",
-            "pullRequest", "resolutionNotes",
+            "pullRequest", "resolutionNotes", "pullRequestMergedAt", "levelOneReference",
         ];
         let empty = ["visits { stage }", "alerts { id }", "notices { id }", "deEscalationReasons", "availableMoves { to }"];
         let select = format!("{} {} deEscalationCount company {{ tier }}", nulls.join(" "), empty.join(" "));
@@ -208,6 +211,12 @@ each_database! {
         }
         let sorted = "{ tickets(orderBy: { field: SLA_DUE_AT, direction: ASC }) { nodes { id } } }";
         assert_eq!(app.error(Some(&client.token), sorted, json!({})).await, "BAD_INPUT");
+        let sorted = "{ tickets(orderBy: [{ field: STAGE, direction: ASC }, { field: PRIORITY, direction: ASC }]) { nodes { id } } }";
+        assert_eq!(app.error(Some(&client.token), sorted, json!({})).await, "BAD_INPUT");
+        for list in ["companies(filter: { tier: { eq: TIER_TWO } })", "contacts(filter: { email: { contains: \"a\" } })"] {
+            let code = app.error(Some(&client.token), &format!("{{ {list} {{ totalCount }} }}"), json!({})).await;
+            assert_eq!(code, "BAD_INPUT", "{list}");
+        }
         app.ask(client, "{ tickets(orderBy: { field: UPDATED_AT, direction: ASC }) { nodes { id } } }", json!({})).await;
     }
 

@@ -197,7 +197,7 @@ impl DirectoryMutations {
         context: &Context<'_>,
         input: UpdateCompanyInput,
     ) -> Result<UpdateCompanyPayload, ApiError> {
-        let id: CompanyId = id::parse(&input.company_id, "company")?;
+        let id: CompanyId = id::parse_reference(&input.company_id);
         let tier = match input.tier {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
@@ -234,7 +234,7 @@ impl DirectoryMutations {
         context: &Context<'_>,
         input: UpdateContactInput,
     ) -> Result<UpdateContactPayload, ApiError> {
-        let id: ContactId = id::parse(&input.contact_id, "contact")?;
+        let id: ContactId = id::parse_reference(&input.contact_id);
         let particulars =
             Particulars { name: input.name, email: input.email, locale: input.locale, time_zone: input.time_zone };
         let actor = actor(context)?;
@@ -268,7 +268,7 @@ impl DirectoryMutations {
         context: &Context<'_>,
         input: UpdatePersonInput,
     ) -> Result<UpdatePersonPayload, ApiError> {
-        let id: PersonId = id::parse(&input.person_id, "person")?;
+        let id: PersonId = id::parse_reference(&input.person_id);
         let person = PersonInput {
             particulars: Particulars {
                 name: input.name,
@@ -301,7 +301,7 @@ impl DirectoryMutations {
         context: &Context<'_>,
         input: ArchiveTicketSubtypeInput,
     ) -> Result<ArchiveTicketSubtypePayload, ApiError> {
-        let id: TicketSubtypeId = id::parse(&input.ticket_subtype_id, "ticket subtype")?;
+        let id: TicketSubtypeId = id::parse_reference(&input.ticket_subtype_id);
         let archived = service(context)?.archive_ticket_subtype(actor(context)?, id).await;
         payload(archived.map(|row| TicketSubtype(subtype_from_row(row))))
     }

@@ -114,7 +114,7 @@ impl PolicyMutations {
         context: &Context<'_>,
         input: UpdateCalendarInput,
     ) -> Result<UpdateCalendarPayload, ApiError> {
-        let id: CalendarId = id::parse(&input.calendar_id, "calendar")?;
+        let id: CalendarId = id::parse_reference(&input.calendar_id);
         let actor = actor(context)?;
         let changed = match input.definition.map(CalendarDefinitionInput::read).transpose() {
             Ok(definition) => {

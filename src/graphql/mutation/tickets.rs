@@ -295,7 +295,7 @@ impl TicketMutations {
         context: &Context<'_>,
         input: RetryNoticeInput,
     ) -> Result<RetryNoticePayload, ApiError> {
-        let id: NoticeId = id::parse(&input.notice_id, "notice")?;
+        let id: NoticeId = id::parse_reference(&input.notice_id);
         payload(service(context)?.retry_notice(actor(context)?, id).await.map(Notice::from))
     }
 }

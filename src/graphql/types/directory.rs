@@ -112,6 +112,9 @@ impl From<person::Model> for Person {
 
 impl Person {
     async fn roles(&self, context: &Context<'_>) -> Result<(Vec<Team>, Vec<Team>), ApiError> {
+        if !is_internal(context)? {
+            return Ok((Vec::new(), Vec::new()));
+        }
         if let Some(teams) = &self.teams {
             return Ok(teams.clone());
         }
@@ -148,24 +151,24 @@ impl Person {
         &self.person.time_zone
     }
 
-    /// The teams they work in.
+    /// The teams they work in. Empty for contacts.
     async fn teams(&self, context: &Context<'_>) -> Result<Vec<Team>, ApiError> {
         Ok(self.roles(context).await?.0)
     }
 
-    /// The teams they manage.
+    /// The teams they manage. Empty for contacts.
     async fn manages(&self, context: &Context<'_>) -> Result<Vec<Team>, ApiError> {
         Ok(self.roles(context).await?.1)
     }
 
-    /// Whether they administer the deployment.
-    async fn is_administrator(&self) -> bool {
-        self.person.administrator
+    /// Whether they administer the deployment. Null for contacts.
+    async fn is_administrator(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
+        Ok(is_internal(context)?.then_some(self.person.administrator))
     }
 
-    /// Whether they sign in and get mail.
-    async fn is_active(&self) -> bool {
-        self.person.active
+    /// Whether they sign in and get mail. Null for contacts.
+    async fn is_active(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
+        Ok(is_internal(context)?.then_some(self.person.active))
     }
 
     /// Grows with every change; send it back as `expectedVersion`.

@@ -1,12 +1,15 @@
 //! What happened to tickets.
 
+use std::{fmt, str::FromStr};
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    id::AccessTokenId,
+    id::{AccessTokenId, ParseIdError},
     ticket_event,
     vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
 };
+use uuid::Uuid;
 
 use crate::{
     domain::event::{self, EventData},
@@ -20,8 +23,36 @@ use crate::{
         },
     },
     service::queries::WithNames,
-    store,
+    store::{
+        self,
+        page::{Position, SortKey},
+    },
 };
+
+/// The id of an event: its place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventId(pub i64);
+
+impl EventId {
+    /// What the text form starts with.
+    pub const PREFIX: &'static str = "ticket_event";
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}_{}", Self::PREFIX, self.0)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let (prefix, place) = text.rsplit_once('_').ok_or(ParseIdError)?;
+        let is_place = prefix == Self::PREFIX && place.bytes().all(|byte| byte.is_ascii_digit());
+        place.parse().ok().filter(|_| is_place).map(Self).ok_or(ParseIdError)
+    }
+}
 
 /// One thing that happened to a ticket.
 pub struct TicketEvent {
@@ -41,6 +72,11 @@ pub struct FieldChange {
 }
 
 impl TicketEvent {
+    /// Where it stands in the history of its ticket.
+    pub fn position(&self) -> Position {
+        Position::new(SortKey::Number(self.event.row.id), Uuid::nil())
+    }
+
     /// The event as staff see it, or as a contact does; none where a contact does not see it at all.
     pub fn visible(event: WithNames<ticket_event::Model>, is_internal: bool) -> Result<Option<Self>, ApiError> {
         let data = store::events::data(&event.row)?;
@@ -52,9 +88,9 @@ impl TicketEvent {
 /// One thing that happened to a ticket.
 #[Object]
 impl TicketEvent {
-    /// The place in the log: later events have later ones.
-    async fn id(&self) -> ID {
-        format!("ticket_event_{}", self.event.row.id).into()
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        EventId(self.event.row.id).to_string().into()
     }
 
     /// What kind of thing.
@@ -98,7 +134,7 @@ impl TicketEvent {
         changes.map(|change| FieldChange { field: change.field, before: change.before, after: change.after }).collect()
     }
 
-    /// The move that was made.
+    /// The move that was made. Null for contacts where it led back.
     async fn move_kind(&self) -> Option<MoveKind> {
         self.data.move_kind
     }

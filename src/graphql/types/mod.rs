@@ -14,10 +14,11 @@ use async_graphql::{ID, Interface};
 
 use self::{
     directory::{Company, Contact, Person, TicketSubtype},
+    history::TicketEvent,
     notice::Notice,
     policy::{Calendar, SlaPolicy},
-    sla::SlaAlert,
-    ticket::Ticket,
+    sla::{SlaAlert, StageVisit},
+    ticket::{Clarification, Ticket},
 };
 
 /// Anything with an id that `node` finds.
@@ -33,4 +34,7 @@ pub enum Node {
     Notice(Notice),
     Calendar(Calendar),
     SlaPolicy(SlaPolicy),
+    Clarification(Clarification),
+    StageVisit(StageVisit),
+    TicketEvent(TicketEvent),
 }

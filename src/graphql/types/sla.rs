@@ -1,8 +1,9 @@
 //! Clocks and alerts.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
+    id::StageVisitId,
     sla_alert,
     vocab::{AlertLevel, AlertOutcome, PauseReason, SlaStatus, Stage, Team},
 };
@@ -63,7 +64,10 @@ impl Sla {
 
 /// One stay of a ticket in a stage, with its own clock.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct StageVisit {
+    #[graphql(skip)]
+    visit: StageVisitId,
     /// The stage.
     stage: Stage,
     /// When the ticket entered.
@@ -76,6 +80,15 @@ pub struct StageVisit {
     original_due_at: Option<DateTime<Utc>>,
     /// When the clock stood still.
     pauses: Vec<ClockPause>,
+}
+
+/// One stay of a ticket in a stage, with its own clock.
+#[ComplexObject]
+impl StageVisit {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.visit.to_string().into()
+    }
 }
 
 /// A time in which a clock stood still.
@@ -93,6 +106,7 @@ impl StageVisit {
     /// The visit, with its clock at `now`.
     pub fn read(visit: Visit, now: DateTime<Utc>) -> Self {
         Self {
+            visit: visit.id,
             stage: visit.stage,
             entered_at: visit.entered_at,
             left_at: visit.left_at,

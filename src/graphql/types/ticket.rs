@@ -1,9 +1,11 @@
 //! A ticket. A contact sees what a client knows: no internal facts, no clocks, no ledger.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    clarification, company, contact, person,
+    clarification, company, contact,
+    id::ClarificationId,
+    person,
     vocab::{
         Category, DeEscalationReason, MoveKind, Platform, Priority, Severity, Stage, Team, TicketField, TicketSource,
     },
@@ -12,6 +14,7 @@ use entity::{
 use crate::{
     domain::{self, moves, process, visit::Visit},
     graphql::{
+        connection::{KeyKind, ListOrder, Paging, Uncounted, uncounted},
         context::{actor, is_internal, loaders, service},
         error::ApiError,
         loader::{AlertsOf, ClarificationsOf, EventsOf, NoticesOf, OpenVisitOf, VisitsOf},
@@ -24,8 +27,15 @@ use crate::{
         },
     },
     service::queries::WithNames,
-    store::tickets::TicketView,
+    store::{
+        events::EventWindow,
+        page::{Page, Position, SortKey, Window},
+        tickets::TicketView,
+    },
 };
+
+/// Events of the list that is not paged.
+const HISTORY_LENGTH: u64 = 100;
 
 /// A ticket of the Level 2 Support process.
 pub struct Ticket(Box<domain::ticket::Ticket>, Box<AtHand>);
@@ -55,6 +65,22 @@ impl From<TicketView> for Ticket {
 }
 
 impl Ticket {
+    /// The part of its history that the caller sees.
+    async fn events_in(&self, context: &Context<'_>, window: &Window) -> Result<Page<TicketEvent>, ApiError> {
+        let for_client = !is_internal(context)?;
+        let place = |position: &Option<Position>| match position.as_ref().and_then(|position| position.keys.first()) {
+            Some(Some(SortKey::Number(place))) => Some(*place),
+            _ => None,
+        };
+        let (after, before) = (place(&window.after), place(&window.before));
+        let part = EventWindow { after, before, size: window.size, backward: window.backward, for_client };
+        let mut page = loaders(context)?.load_one(EventsOf(self.0.id, part)).await?.unwrap_or_else(Page::empty);
+        let rows = std::mem::take(&mut page.rows).into_iter();
+        let visible = |event| TicketEvent::visible(event, !for_client).transpose();
+        let events = rows.filter_map(visible).collect::<Result<Vec<_>, _>>()?;
+        Ok(page.with_rows(|_| events))
+    }
+
     /// The ticket with its open visit at hand.
     pub fn with_visit(view: TicketView, visit: Option<Visit>) -> Self {
         let mut ticket = Self::from(view);
@@ -97,7 +123,10 @@ pub struct AvailableMove {
 
 /// A question to the client.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Clarification {
+    #[graphql(skip)]
+    question_id: ClarificationId,
     /// What was asked.
     question: String,
     /// When it was asked.
@@ -113,12 +142,22 @@ pub struct Clarification {
 impl From<WithNames<clarification::Model>> for Clarification {
     fn from(WithNames { row, contact, .. }: WithNames<clarification::Model>) -> Self {
         Self {
+            question_id: row.id,
             question: row.question,
             asked_at: row.asked_at,
             answer: row.answer,
             answered_at: row.answered_at,
             contact: contact.map(Contact),
         }
+    }
+}
+
+/// A question to the client.
+#[ComplexObject]
+impl Clarification {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        self.question_id.to_string().into()
     }
 }
 
@@ -145,9 +184,9 @@ impl Ticket {
         self.0.source
     }
 
-    /// The level-1 ticket that it was elevated from.
-    async fn level_one_reference(&self) -> Option<&str> {
-        self.0.level_one_reference.as_deref()
+    /// The level-1 ticket that it was elevated from. Null for contacts.
+    async fn level_one_reference(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        Ok(if is_internal(context)? { self.0.level_one_reference.as_deref() } else { None })
     }
 
     /// The client.
@@ -327,9 +366,9 @@ impl Ticket {
         Ok(if is_internal(context)? { self.0.facts.pull_request.as_deref() } else { None })
     }
 
-    /// When the pull request was merged.
-    async fn pull_request_merged_at(&self) -> Option<DateTime<Utc>> {
-        self.0.facts.pull_request_merged_at
+    /// When the pull request was merged. Null for contacts.
+    async fn pull_request_merged_at(&self, context: &Context<'_>) -> Result<Option<DateTime<Utc>>, ApiError> {
+        Ok(self.0.facts.pull_request_merged_at.filter(|_| actor(context).is_ok_and(domain::actor::Actor::is_internal)))
     }
 
     /// What was done, in words for the client. Contacts see it once the ticket is closed.
@@ -394,10 +433,25 @@ impl Ticket {
     }
 
     /// What happened to it, oldest first. Contacts see stages, promised dates, questions and answers.
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Uncounted<TicketEvent>, ApiError> {
+        let order = ListOrder::by("event", KeyKind::Number);
+        let window = Paging { first, after, last, before }.window(context, &order)?;
+        let page = self.events_in(context, &window).await?;
+        Ok(uncounted(page, &order, |event| (event.position(), event)))
+    }
+
+    /// The latest 100 things that happened to it, oldest first. Contacts see stages, promised dates, questions and answers.
+    #[graphql(deprecation = "Use events(last: 100). Removed on 2027-06-01.")]
     async fn history(&self, context: &Context<'_>) -> Result<Vec<TicketEvent>, ApiError> {
-        let is_internal = is_internal(context)?;
-        let rows = loaders(context)?.load_one(EventsOf(self.0.id)).await?.unwrap_or_default();
-        rows.into_iter().filter_map(|event| TicketEvent::visible(event, is_internal).transpose()).collect()
+        let latest = Window { size: HISTORY_LENGTH, backward: true, ..Window::default() };
+        Ok(self.events_in(context, &latest).await?.rows)
     }
 
     /// The questions to the client, oldest first.

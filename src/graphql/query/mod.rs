@@ -1,0 +1,19 @@
+//! What front ends ask, by topic.
+
+mod directory;
+mod ledger;
+mod node;
+mod policies;
+mod tickets;
+
+use async_graphql::MergedObject;
+
+/// The queries.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(
+    tickets::TicketQueries,
+    directory::DirectoryQueries,
+    policies::PolicyQueries,
+    ledger::LedgerQueries,
+    node::NodeQueries,
+);
