@@ -16,6 +16,7 @@ use crate::{
     service::{Service, queries::TicketQuery},
     store::{
         connection,
+        events::EventWindow,
         page::Window,
         ticket_order::{TicketOrder, TicketSort},
     },
@@ -84,7 +85,10 @@ async fn the_demo_shows_every_corner_of_the_process() {
     assert!(visits.iter().all(|visit| visit.next_alert_at.is_none_or(|at| at > now - TimeDelta::seconds(15))));
 
     let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
-    let events = service.events(&ids).await.unwrap();
+    let window = EventWindow { after: None, before: None, size: 1_000, backward: false, for_client: false };
+    let histories = service.events(&Actor::System, &ids, window).await.unwrap();
+    let mut events: Vec<_> = histories.into_values().flat_map(|page| page.rows).collect();
+    events.sort_by_key(|event| event.row.id);
     let kinds: HashSet<_> = events.iter().map(|event| event.row.kind).collect();
     let missing: Vec<_> = EventKind::all().filter(|kind| !kinds.contains(kind)).collect();
     assert_eq!(missing, [EventKind::ClockRecomputed], "no policy changes while tickets are open");

@@ -114,7 +114,7 @@ each_database! {
         let qa = &app.cast.qa;
         let all = events(app, qa, "first: 100").await;
         let count = all["nodes"].as_array().unwrap().len();
-        assert!(count > 6, "{all:#}");
+        assert!(count >= 6, "{all:#}");
         let cursor = |place: usize| all["edges"][place]["cursor"].clone();
         for (arguments, part, previous, next) in [
             ("first: 3".to_owned(), 0..3, false, true), ("last: 3".to_owned(), count - 3..count, true, false),

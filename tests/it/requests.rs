@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use secondline::service::tokens::TokenOwner;
 use serde_json::{Value, json};
 
-use crate::support::{START, TestApp, each_database};
+use crate::support::{START, TestApp, checks::each, each_database};
 
 async fn list_error(app: &TestApp, arguments: &str) -> String {
     let query = format!("{{ tickets({arguments}) {{ totalCount nodes {{ id }} }} }}");
@@ -37,8 +37,11 @@ each_database! {
     async fn a_page_has_1_to_100_rows(app) {
         for first in ["0", "-1", "101", "2147483647"] {
             assert_eq!(list_error(app, &format!("first: {first}")).await, "BAD_INPUT");
+            assert_eq!(list_error(app, &format!("last: {first}")).await, "BAD_INPUT");
             let query = format!("{{ board {{ tickets(first: {first}) {{ totalCount }} }} }}");
-            assert_eq!(app.error(Some(&app.cast.qa.token), &query, json!({})).await, "BAD_INPUT");
+            let board = app.graphql(Some(&app.cast.qa.token), &query, json!({})).await;
+            let codes = each(&board["errors"], "extensions");
+            assert!(codes.iter().all(|extensions| extensions["code"] == "BAD_INPUT"), "{board}");
         }
         app.ask(&app.cast.qa, "{ a: tickets(first: 1) { totalCount } b: tickets(first: 100) { totalCount } }", json!({})).await;
     }
