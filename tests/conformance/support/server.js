@@ -99,9 +99,14 @@ export class Server {
     return this.log.filter((line) => /panicked at|stack overflow|^\S+ +ERROR/.test(line));
   }
 
+  /** Asks it to end in order, once: a second signal would end it at once. */
+  terminate() {
+    this.isEnding ||= this.process.kill('SIGTERM');
+  }
+
   /** Ends it in order and removes its folder; answers how it ended. */
   async stop() {
-    this.process.kill('SIGTERM');
+    this.terminate();
     const timer = setTimeout(() => this.process.kill('SIGKILL'), STOP_WITHIN_MS);
     const end = await this.ended;
     clearTimeout(timer);
