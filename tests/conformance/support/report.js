@@ -47,6 +47,8 @@ export class Checks {
 
 /** Runs a part: its exit code is 0 when `judge` answers true. */
 export async function part(judge) {
+  // So that whoever is told to stop takes its server along.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.once(signal, () => process.exit(1));
   try {
     process.exit((await judge(...process.argv.slice(2))) ? 0 : 1);
   } catch (error) {

@@ -1,7 +1,7 @@
 // A Secondline of our own: a fresh database in a temporary folder, people and tokens made by its command line, and its log.
 
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -90,8 +90,14 @@ export class Server {
   /** Whether the process lives and answers. */
   async isAlive() {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return false;
-    const response = await fetch(`http://${this.address}/healthz`, { signal: AbortSignal.timeout(10_000) });
-    return response.ok;
+    const health = fetch(`http://${this.address}/healthz`, { signal: AbortSignal.timeout(10_000) });
+    return health.then((response) => response.ok, () => false);
+  }
+
+  /** How much memory the process has had at most, in MiB; 0 where that is not told. */
+  async peakMemory() {
+    const status = await readFile(`/proc/${this.process.pid}/status`, 'utf8').catch(() => '');
+    return Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
   }
 
   /** The lines of the log that tell of a fault of the server's own. */
