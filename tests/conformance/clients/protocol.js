@@ -188,6 +188,10 @@ async function operations(opened, office) {
     const { type, id, payload } = await socket.next();
     assert.deepEqual([type, id, payload.data.ticketEvents.ticket.subject], ['next', 'a', 'Somebody listens']);
   });
+  await opened("a client's close is answered in kind", async (socket) => {
+    socket.raw.close(1000, 'Normal Closure');
+    assert.equal(await socket.closed(), 1000);
+  });
   await opened('two operations at once are told apart', async (socket) => {
     await socket.listen('a', TICKET_EVENTS);
     socket.subscribe('b', VIEWER);

@@ -1,6 +1,6 @@
 // Hostile requests: what becomes of each, how long it takes, and what a normal client notices while it is repeated.
 
-import { Worker } from 'node:worker_threads';
+import { fork } from 'node:child_process';
 
 import { Office } from '../support/office.js';
 import { brief, part, table } from '../support/report.js';
@@ -39,12 +39,13 @@ await part(async (binary) => {
   const outcomes = await probe(server, attackers);
   if (!outcomes) return false;
   await normal.measure(CALM_SECONDS);
-  const worker = new Worker(new URL('./attacker.js', import.meta.url), { workerData: { address: server.address } });
+  const attacker = fork(new URL('./attacker.js', import.meta.url), [server.address]);
+  process.once('exit', () => attacker.kill('SIGKILL'));
   const rows = [['', 'hostile request', 'answer', 'code', 'ms', 'sent', 'normal p50', 'p99', 'calm p50', 'ratio']];
   let failures = 0;
   for (const [index, request] of REQUESTS.entries()) {
     const outcome = outcomes[index];
-    const effect = await notice(worker, normal, index, attackers[index % attackers.length]);
+    const effect = await notice(attacker, normal, index, attackers[index % attackers.length]);
     const isQuick = request.by === 'slow' || request.by === 'flood' || outcome.ms < REFUSED_WITHIN_MS;
     const isFine = isAsItMust(request, outcome) && isQuick && effect.ratio < RATIO;
     if (!isFine) failures += 1;
@@ -53,7 +54,7 @@ await part(async (binary) => {
       effect.sent, effect.p50.toFixed(1), effect.p99.toFixed(1), effect.calm.toFixed(1), effect.ratio.toFixed(2),
     ]);
   }
-  await worker.terminate();
+  attacker.kill('SIGKILL');
   table(rows);
   console.log(`${REQUESTS.length - failures} of ${REQUESTS.length} hostile requests are met as they must be`);
   if (normal.refused > 0) console.log(`the normal client was refused ${normal.refused} times for its own rate`);
@@ -80,14 +81,14 @@ async function probe(server, attackers) {
 }
 
 /** What the normal client notices while the attacker repeats a request: the best of a few measurements. */
-async function notice(worker, normal, index, token) {
+async function notice(attacker, normal, index, token) {
   let best = null;
   for (let attempt = 0; attempt < ATTEMPTS && !(best?.ratio < RATIO); attempt += 1) {
     const before = await normal.measure(CALM_SECONDS);
-    worker.postMessage({ start: index, token });
+    attacker.send({ start: index, token });
     const during = await normal.measure(SECONDS);
-    worker.postMessage({});
-    const sent = await new Promise((resolve) => worker.once('message', resolve));
+    attacker.send({});
+    const sent = await new Promise((resolve) => attacker.once('message', resolve));
     const calm = percentile([...before, ...(await normal.measure(CALM_SECONDS))], 0.5);
     const p50 = percentile(during, 0.5);
     const effect = { sent, p50, p99: percentile(during, 0.99), calm, ratio: p50 / calm };

@@ -29,7 +29,8 @@ export class Checks {
       });
       await Promise.race([action(), late]);
     } catch (error) {
-      problem = error?.message ?? JSON.stringify(error);
+      // A socket's events have getters, which JSON does not show.
+      problem = error?.message || [error?.code, error?.reason].filter(Boolean).join(' ') || JSON.stringify(error);
     }
     clearTimeout(timer);
     const took = `${Math.round(performance.now() - began)} ms`;
