@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 
 import { Office } from '../support/office.js';
-import { brief, part, table } from '../support/report.js';
+import { brief, part } from '../support/report.js';
 import { NormalClient } from './normal_client.js';
 import { REQUESTS } from './requests.js';
 import { isAsItMust, send } from './sending.js';
@@ -41,7 +41,11 @@ await part(async (binary) => {
   await normal.measure(CALM_SECONDS);
   const attacker = fork(new URL('./attacker.js', import.meta.url), [server.address]);
   process.once('exit', () => attacker.kill('SIGKILL'));
-  const rows = [['', 'hostile request', 'answer', 'code', 'ms', 'sent', 'normal p50', 'p99', 'calm p50', 'ratio']];
+  const columns = ['', 'hostile request', 'answer', 'code', 'ms', 'sent', 'normal p50', 'p99', 'calm p50', 'ratio'];
+  const widths = [6, Math.max(...REQUESTS.map(({ name }) => name.length)), 6, 32, 5, 5, 10, 7, 8, 5];
+  // Line by line, for there are minutes between the first and the last.
+  const line = (cells) => console.log(cells.map((cell, column) => String(cell).padEnd(widths[column])).join('  ').trimEnd());
+  line(columns);
   let failures = 0;
   for (const [index, request] of REQUESTS.entries()) {
     const outcome = outcomes[index];
@@ -49,13 +53,12 @@ await part(async (binary) => {
     const isQuick = request.by === 'slow' || request.by === 'flood' || outcome.ms < REFUSED_WITHIN_MS;
     const isFine = isAsItMust(request, outcome) && isQuick && effect.ratio < RATIO;
     if (!isFine) failures += 1;
-    rows.push([
-      isFine ? 'ok' : 'FAILED', request.name, outcome.status, brief(outcome.code ?? '', 40), outcome.ms.toFixed(0),
+    line([
+      isFine ? 'ok' : 'FAILED', request.name, outcome.status, brief(outcome.code ?? '', 32), outcome.ms.toFixed(0),
       effect.sent, effect.p50.toFixed(1), effect.p99.toFixed(1), effect.calm.toFixed(1), effect.ratio.toFixed(2),
     ]);
   }
   attacker.kill('SIGKILL');
-  table(rows);
   console.log(`${REQUESTS.length - failures} of ${REQUESTS.length} hostile requests are met as they must be`);
   if (normal.refused > 0) console.log(`the normal client was refused ${normal.refused} times for its own rate`);
   const memory = await server.peakMemory();
@@ -85,16 +88,22 @@ async function notice(attacker, normal, index, token) {
   let best = null;
   for (let attempt = 0; attempt < ATTEMPTS && !(best?.ratio < RATIO); attempt += 1) {
     const before = await normal.measure(CALM_SECONDS);
-    attacker.send({ start: index, token });
+    await told(attacker, { start: index, token });
     const during = await normal.measure(SECONDS);
-    attacker.send({});
-    const sent = await new Promise((resolve) => attacker.once('message', resolve));
+    const { sent } = await told(attacker, {});
     const calm = percentile([...before, ...(await normal.measure(CALM_SECONDS))], 0.5);
     const p50 = percentile(during, 0.5);
     const effect = { sent, p50, p99: percentile(during, 0.99), calm, ratio: p50 / calm };
     if (!(best?.ratio <= effect.ratio)) best = effect;
   }
   return best;
+}
+
+/** Tells the attacker something; answers what it says to that. */
+function told(attacker, message) {
+  const answer = new Promise((resolve) => attacker.once('message', resolve));
+  attacker.send(message);
+  return answer;
 }
 
 function percentile(samples, share) {
