@@ -1,5 +1,6 @@
 // Hostile requests, by kind. Each has a `name`, how it is sent (`by`), and what must become of it (`must`): `refuse` is a status
-// of 400 to 499 (over a socket: `error`, or a close code of the protocol), `answer` is 200 without errors, `survive` is anything
+// of 400 to 499 (over a socket: `error`, or a
+// close code of the protocol) or `BAD_INPUT`, `answer` is 200 without errors, `survive` is anything
 // but a fault of the server's own.
 
 import { gzipSync } from 'node:zlib';
