@@ -23,7 +23,8 @@ export async function send(request, { address, token, agent }) {
 
 /** Whether what became of it is what must. */
 export function isAsItMust({ must }, { status, code }) {
-  const refused = (status >= 400 && status < 500) || status === 1009 || (status >= 4400 && status < 4500) || status === 'error';
+  const refused = (status >= 400 && status < 500) || [1009, 1013].includes(status) || (status >= 4400 && status < 4500) || status === 'error';
+  if (code === 'INTERNAL') return false;
   // What an argument must be is told by a resolver, beside data, and by the specification's rules with status 200.
   if (must === 'refuse') return refused || (status === 200 && code === 'BAD_INPUT');
   if (must === 'answer') return status === 200 && !code;

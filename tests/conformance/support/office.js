@@ -1,6 +1,10 @@
 // A server with something in it: an administrator, a company with a contact, and a way to file tickets.
 
+import { brief } from './report.js';
 import { Server } from './server.js';
+
+// One fault is often told many times.
+const FAULTS_SHOWN = 5;
 
 export const CREATE_TICKET = `mutation CreateTicket($input: CreateTicketInput!) {
   createTicket(input: $input) { ticket { id key subject } userErrors { code field message } }
@@ -46,7 +50,8 @@ export class Office {
   /** Ends the server; says and answers whether it was without a fault. */
   async close() {
     const faults = this.server.faults();
-    faults.forEach((line) => console.log(`in the log: ${line}`));
+    faults.slice(0, FAULTS_SHOWN).forEach((line) => console.log(`in the log: ${brief(line, 300)}`));
+    if (faults.length > FAULTS_SHOWN) console.log(`and ${faults.length - FAULTS_SHOWN} more of them`);
     const { code, signal } = await this.server.stop();
     if (code !== 0) console.log(`the server ended with ${signal ?? `code ${code}`}`);
     return faults.length === 0 && code === 0;
