@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail};
+use axum_server::Handle;
 use sea_orm::DatabaseConnection;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -55,7 +56,7 @@ pub struct RunningApp {
     jobs: Option<jobs::Jobs>,
     follower: TaskTracker,
     api: HttpState,
-    stop_accepting: CancellationToken,
+    accepting: Handle<SocketAddr>,
     stop_follower: CancellationToken,
 }
 
@@ -79,7 +80,8 @@ impl App {
         if checked.mail_in_clear {
             tracing::warn!("mails are sent in clear, as smtp+plain:// asks for");
         }
-        RunningApp::begin(config, mail_route(checked), service, listener, who_runs_jobs).await
+        let api = HttpState::new(service, checked.policy.clone(), checked.settings.clone());
+        RunningApp::begin(config, mail_route(checked), api, listener, who_runs_jobs).await
     }
 }
 
@@ -87,15 +89,14 @@ impl RunningApp {
     async fn begin(
         config: &Config,
         mail: MailRoute,
-        service: Service,
+        api: HttpState,
         listener: TcpListener,
         who_runs_jobs: Jobs,
     ) -> Result<Self> {
         let addr = listener.local_addr().context("the listening address cannot be read")?;
-        let [stop_accepting, stop_follower] = std::array::from_fn(|_| CancellationToken::new());
+        let stop_follower = CancellationToken::new();
         let follower = TaskTracker::new();
-        let api = HttpState::new(service.clone());
-        let service_of_peers = http::router(api.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = api.api.service().clone();
         follower.spawn({
             let (service, stop) = (service.clone(), stop_follower.clone());
             async move { service.follow_events(stop).await }
@@ -109,11 +110,10 @@ impl RunningApp {
                 Some(jobs::start(tools, &schedules).await.context("the jobs cannot be scheduled")?)
             }
         };
-        let until = stop_accepting.clone().cancelled_owned();
-        let server =
-            tokio::spawn(async move { axum::serve(listener, service_of_peers).with_graceful_shutdown(until).await });
+        let accepting = Handle::new();
+        let server = http::serve(api.clone(), listener, accepting.clone()).context("the address cannot be served")?;
         tracing::info!(http.address = %addr, "listening");
-        Ok(Self { addr, service, mail, server, jobs, follower, api, stop_accepting, stop_follower })
+        Ok(Self { addr, service, mail, server, jobs, follower, api, accepting, stop_follower })
     }
 
     /// The use cases behind the server.
@@ -135,10 +135,13 @@ impl RunningApp {
         }
     }
 
-    /// Accepts no more, finishes the requests, ends the sockets, finishes the jobs, closes mail and database; in this order.
+    /// Accepts no more, ends the sockets, finishes the requests and the jobs, closes mail and database; in this order.
     pub async fn stop(mut self) {
         tracing::info!("stopping: no more requests are accepted");
-        self.stop_accepting.cancel();
+        self.accepting.graceful_shutdown(None);
+        // Before the requests are waited for: an event stream is a request that has no end of its own.
+        self.api.end_sockets.cancel();
+        self.api.sockets.close();
         self.api.requests.close();
         let requests = async {
             // An idle connection ends at once, one with a request after its answer.
@@ -149,8 +152,6 @@ impl RunningApp {
             tracing::error!("some requests did not end in time and are cut");
             self.server.abort();
         }
-        self.api.end_sockets.cancel();
-        self.api.sockets.close();
         if tokio::time::timeout(SOCKETS_WITHIN, self.api.sockets.wait()).await.is_err() {
             tracing::warn!("some WebSockets did not end in time and are cut");
         }

@@ -4,6 +4,7 @@
 //! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
 //! the option it is about and what to do.
 
+mod api;
 mod identity;
 mod secret;
 
@@ -22,12 +23,15 @@ use tokio_cron_scheduler::Job;
 use url::Url;
 
 pub use self::{
+    api::ApiConfig,
     identity::OidcConfig,
     secret::{Secret, hide_passwords},
 };
 use crate::{
     delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
     domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
+    graphql::admission::Policy,
+    http::Settings,
     store::connection,
 };
 
@@ -55,6 +59,8 @@ pub struct Config {
     pub log: LogConfig,
     #[command(flatten)]
     pub mail: MailConfig,
+    #[command(flatten)]
+    pub api: ApiConfig,
     #[command(flatten)]
     pub oidc: OidcConfig,
 
@@ -177,6 +183,10 @@ pub struct Checked {
     pub public_url: Option<String>,
     /// Whether mails, and the mail password, cross the network in clear.
     pub mail_in_clear: bool,
+    /// What requests may ask for.
+    pub policy: Policy,
+    /// How the API is offered.
+    pub settings: Settings,
 }
 
 impl Config {
@@ -197,6 +207,7 @@ impl Config {
                 smtp_password_file: None,
                 mail_dir: None,
             },
+            api: ApiConfig::default(),
             oidc: OidcConfig::default(),
             listen: LISTEN,
             no_migrate: false,
@@ -226,13 +237,19 @@ impl Config {
                  {SLA_SCAN_SCHEDULE}"
             ));
         }
+        let api = self.api.check().map_err(|found| found.into_iter().for_each(&mut note));
         problems.extend(self.oidc.provider().err().unwrap_or_default());
-        match (database_url, pipelines, from, mailer, public_url) {
-            (Ok(database_url), Ok(pipelines), Ok(mail_from), Ok((mailer, mail_in_clear)), Ok(public_url))
-                if problems.is_empty() =>
-            {
+        match (database_url, pipelines, from, mailer, public_url, api) {
+            (
+                Ok(database_url),
+                Ok(pipelines),
+                Ok(mail_from),
+                Ok((mailer, mail_in_clear)),
+                Ok(public_url),
+                Ok((policy, settings)),
+            ) if problems.is_empty() => {
                 let mailer = Arc::new(mailer);
-                Ok(Checked { database_url, pipelines, mailer, mail_from, public_url, mail_in_clear })
+                Ok(Checked { database_url, pipelines, mailer, mail_from, public_url, mail_in_clear, policy, settings })
             }
             _ => Err(ConfigError(problems)),
         }

@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Rows of a page when the caller does not say.
-const DEFAULT_PAGE: i32 = 50;
+pub const DEFAULT_PAGE: u64 = 50;
 /// Rows of a page at most.
-const LARGEST_PAGE: i32 = 100;
+pub const LARGEST_PAGE: u64 = 100;
 /// The first part of a cursor: what it is sorted by may change, and old cursors must then be refused.
 const CURSOR_VERSION: &str = "1";
 
@@ -63,12 +63,12 @@ impl CursorType for Cursor {
 
 /// The page that `first` and `after` ask for, in a list of this order.
 pub fn page_request(order: &str, first: Option<i32>, after: Option<&str>) -> Result<PageRequest, ApiError> {
-    let first = first.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&first) {
+    let first = first.map_or(Some(DEFAULT_PAGE), |first| u64::try_from(first).ok());
+    let Some(first) = first.filter(|first| (1..=LARGEST_PAGE).contains(first)) else {
         return Err(ApiError::bad_input(format!("first must be from 1 to {LARGEST_PAGE}")));
-    }
+    };
     let after = after.map(|cursor| read(order, cursor)).transpose()?;
-    Ok(PageRequest { after, first: u64::from(first.unsigned_abs()) })
+    Ok(PageRequest { after, first })
 }
 
 /// The connection of a page.

@@ -1,4 +1,4 @@
-//! Carries out a request step by step, so that batches are whole.
+//! Carries out requests step by step, so that batches are whole, and completes their answers.
 //!
 //! Resolvers ask loaders for rows; a loader collects what is asked for and reads it in one batch. A batch that is read after
 //! some time, as async-graphql's own loaders do, is cut wherever that time runs out. Here the resolvers run until all of them
@@ -15,48 +15,102 @@ use std::{
 };
 
 use async_graphql::{Request, Response};
-use futures_util::{StreamExt, future::poll_fn, stream::FuturesUnordered, task::AtomicWaker};
-use tokio::sync::mpsc;
+use futures_util::{
+    StreamExt,
+    future::poll_fn,
+    stream::{self, BoxStream, FuturesUnordered},
+    task::AtomicWaker,
+};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::{
-    domain::actor::Actor,
-    graphql::{SecondlineSchema, loader::Loaders},
-    service::Service,
+use crate::graphql::{
+    Admitted, Api, Caller,
+    admission::with_code,
+    completion::{complete, never_ran},
+    loader::{Batch, Loaders},
 };
 
-/// Carries out a query or a mutation for a caller; none sent no token.
-pub async fn execute(
-    schema: &SecondlineSchema,
-    service: &Service,
-    caller: Option<Actor>,
-    request: Request,
-) -> Response {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let request = match caller {
-        Some(actor) => request.data(Loaders::stepwise(service.clone(), actor.clone(), sender)).data(actor),
-        None => request,
-    };
-    let mut resolvers = pin!(schema.execute(request));
-    let mut batches = FuturesUnordered::new();
-    let wish = Arc::new(Wish::default());
-    let waker = Waker::from(Arc::clone(&wish));
-    poll_fn(|context| {
-        wish.task.register(context.waker());
-        wish.to_go_on.store(false, Ordering::SeqCst);
-        if let Poll::Ready(response) = resolvers.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return Poll::Ready(response);
+/// Carries out a query or a mutation.
+pub(super) async fn execute(api: &Api, admitted: &Admitted, caller: &Caller) -> Response {
+    let mut steps = Steps::new();
+    let mut resolvers = pin!(api.schema.execute(steps.request(api, admitted, caller)));
+    let response = poll_fn(|context| steps.poll(context, |context| resolvers.as_mut().poll(context))).await;
+    finished(api, admitted, response)
+}
+
+/// Carries out a subscription: one answer for each event, or one that says why there are none.
+pub(super) fn subscribe(api: Api, admitted: Admitted, caller: &Caller) -> BoxStream<'static, Response> {
+    let mut steps = Steps::new();
+    let mut resolvers = api.schema.execute_stream(steps.request(&api, &admitted, caller));
+    stream::poll_fn(move |context| steps.poll(context, |context| resolvers.poll_next_unpin(context)))
+        .map(move |response| finished(&api, &admitted, response))
+        .boxed()
+}
+
+/// The answer as the specification has it.
+fn finished(api: &Api, admitted: &Admitted, mut response: Response) -> Response {
+    if never_ran(&response) {
+        let errors = std::mem::take(&mut response.errors);
+        response.errors = errors.into_iter().map(|error| with_code(error, "GRAPHQL_VALIDATION_FAILED")).collect();
+        return response;
+    }
+    // What the library itself finds wrong while it carries a request out are values that arguments cannot take.
+    let errors = std::mem::take(&mut response.errors);
+    response.errors = errors.into_iter().map(|error| with_code(error, "BAD_INPUT")).collect();
+    let document = admitted.document();
+    match admitted.operation(&document) {
+        Some(operation) => complete(response, &api.shape, &document, operation),
+        None => response,
+    }
+}
+
+/// What makes resolvers and batches take turns.
+struct Steps {
+    ready: UnboundedReceiver<Batch>,
+    sender: Option<mpsc::UnboundedSender<Batch>>,
+    under_way: FuturesUnordered<Batch>,
+    wish: Arc<Wish>,
+    waker: Waker,
+}
+
+impl Steps {
+    fn new() -> Self {
+        let (sender, ready) = mpsc::unbounded_channel();
+        let wish = Arc::new(Wish::default());
+        let waker = Waker::from(Arc::clone(&wish));
+        Self { ready, sender: Some(sender), under_way: FuturesUnordered::new(), wish, waker }
+    }
+
+    /// The request, with loaders whose batches come here.
+    fn request(&mut self, api: &Api, admitted: &Admitted, caller: &Caller) -> Request {
+        let request = admitted.request();
+        let service = api.service.on_behalf_of(caller.origin());
+        match (&caller.actor, self.sender.take()) {
+            (Some(actor), Some(sender)) => request
+                .data(Loaders::stepwise(service.clone(), actor.clone(), sender))
+                .data(service)
+                .data(actor.clone()),
+            _ => request,
         }
-        if wish.to_go_on.load(Ordering::SeqCst) {
+    }
+
+    /// Lets the resolvers go on until all of them wait, then the batches.
+    fn poll<T>(&mut self, context: &mut Context<'_>, resolvers: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        self.wish.task.register(context.waker());
+        self.wish.to_go_on.store(false, Ordering::SeqCst);
+        if let Poll::Ready(done) = resolvers(&mut Context::from_waker(&self.waker)) {
+            return Poll::Ready(done);
+        }
+        if self.wish.to_go_on.load(Ordering::SeqCst) {
             // Some resolver only made room for others; this task has been woken and goes on with them.
             return Poll::Pending;
         }
-        while let Poll::Ready(Some(batch)) = receiver.poll_recv(context) {
-            batches.push(batch);
+        while let Poll::Ready(Some(batch)) = self.ready.poll_recv(context) {
+            self.under_way.push(batch);
         }
-        while let Poll::Ready(Some(())) = batches.poll_next_unpin(context) {}
+        while let Poll::Ready(Some(())) = self.under_way.poll_next_unpin(context) {}
         Poll::Pending
-    })
-    .await
+    }
 }
 
 /// Tells whether the resolvers want to go on at once, and wakes the task that carries them out.

@@ -36,11 +36,6 @@ impl Loaders {
         };
         DataLoader::new(Self { service, actor }, hand_over).delay(Duration::ZERO)
     }
-
-    /// Loaders that read their batches by themselves, for the events of a socket.
-    pub fn batching(service: Service, actor: Actor) -> DataLoader<Self> {
-        DataLoader::new(Self { service, actor }, tokio::spawn)
-    }
 }
 
 /// The visit that a ticket has not left.

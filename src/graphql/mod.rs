@@ -3,6 +3,8 @@
 //! May import: `service`, `domain`, `entity::{vocab, id}`, async-graphql. Example: `moveTicket` turns its input into a
 //! `MoveRequest`, calls `Service::move_ticket` and answers the ticket or `userErrors`.
 
+pub mod admission;
+mod completion;
 mod connection;
 mod context;
 mod error;
@@ -14,39 +16,95 @@ mod loader;
 mod mutation;
 mod query;
 mod scalar;
+mod shape;
 mod subscription;
 mod types;
 
-use async_graphql::{Data, Schema};
+use std::{net::IpAddr, sync::Arc};
 
-use crate::{domain::actor::Actor, service::Service};
+use async_graphql::{Response, Schema};
+use futures_util::stream::BoxStream;
 
-pub use self::{execution::execute, mutation::Mutation, query::Query, subscription::Subscription};
+use self::{
+    admission::{Admitted, Gate, Params, Policy, Principal, Refused},
+    shape::Shape,
+};
+use crate::{
+    domain::actor::Actor,
+    service::{Service, audit::Origin},
+};
 
-/// The schema with its three roots.
-pub type SecondlineSchema = Schema<Query, Mutation, Subscription>;
+pub use self::{completion::never_ran, mutation::Mutation, query::Query, subscription::Subscription};
 
-/// Deeper than any sensible query, and than the introspection query of front-end tools.
-const DEPTH_LIMIT: usize = 24;
+type SecondlineSchema = Schema<Query, Mutation, Subscription>;
 
-/// The schema over a service.
-pub fn schema(service: Service) -> SecondlineSchema {
-    builder().data(service).limit_depth(DEPTH_LIMIT).finish()
+/// The API behind every transport: what is admitted is carried out.
+#[derive(Clone)]
+pub struct Api {
+    schema: SecondlineSchema,
+    service: Service,
+    shape: Arc<Shape>,
+    gate: Arc<Gate>,
+}
+
+/// Who sends a request, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// Who; none without a token.
+    pub actor: Option<Actor>,
+    /// From where, as far as it is known.
+    pub address: Option<IpAddr>,
+    /// The id of the request, or of the connection.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// Where a change that they make comes from.
+    fn origin(&self) -> Origin {
+        Origin { address: self.address.map(|address| address.to_string()), request_id: self.request_id.clone() }
+    }
+
+    /// Whose budget the request is charged to.
+    pub fn principal(&self) -> Principal {
+        match self.actor.as_ref().and_then(Actor::uuid) {
+            Some(id) => Principal::Known(id),
+            None => Principal::Unknown(self.address),
+        }
+    }
+}
+
+impl Api {
+    /// The API over a service.
+    pub fn new(service: Service, policy: Policy) -> Self {
+        let schema = builder().data(service.clone()).disable_suggestions().finish();
+        let gate = Gate::new(policy, service.clock().clone());
+        Self { schema, service, shape: Arc::new(Shape::of(&sdl())), gate: Arc::new(gate) }
+    }
+
+    /// The use cases.
+    pub const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Admits a request, and charges its caller, or says why not.
+    pub fn admit(&self, params: Params, caller: &Caller) -> Result<Admitted, Refused> {
+        self.gate.admit(&self.shape, params, caller.principal())
+    }
+
+    /// Carries out a query or a mutation.
+    pub async fn execute(&self, admitted: &Admitted, caller: &Caller) -> Response {
+        execution::execute(self, admitted, caller).await
+    }
+
+    /// Carries out a subscription: one answer for each event, or one that says why there are none.
+    pub fn subscribe(&self, admitted: Admitted, caller: &Caller) -> BoxStream<'static, Response> {
+        execution::subscribe(self.clone(), admitted, caller)
+    }
 }
 
 /// The schema's text, as `schema.graphql` holds it.
 pub fn sdl() -> String {
     builder().finish().sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items())
-}
-
-/// What the subscriptions of a socket need: the caller and their loaders.
-pub fn socket_data(service: &Service, caller: Option<Actor>) -> Data {
-    let mut data = Data::default();
-    if let Some(actor) = caller {
-        data.insert(loader::Loaders::batching(service.clone(), actor.clone()));
-        data.insert(actor);
-    }
-    data
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {

@@ -16,6 +16,7 @@ use crate::{
         ticket::parse_key,
     },
     graphql::{
+        admission::Charge,
         connection::{Listing, listing, page_request},
         context::{actor, loaders, service},
         error::ApiError,
@@ -29,6 +30,7 @@ use crate::{
             notice::Notice,
             policy::{Calendar, SlaPolicy},
             process::Process,
+            rate_limit::RateLimit,
             sla::SlaAlert,
             ticket::Ticket,
         },
@@ -105,6 +107,11 @@ impl Query {
     /// The process: stages, what each requires, transitions. Needs no token.
     async fn process(&self, context: &Context<'_>) -> Result<Process, ApiError> {
         Ok(Process { pipelines: service(context)?.pipelines().to_vec() })
+    }
+
+    /// What this request costs you, and what is left. Needs no token.
+    async fn rate_limit(&self, context: &Context<'_>) -> Result<RateLimit, ApiError> {
+        context.data_opt::<Charge>().copied().map(RateLimit::from).ok_or_else(ApiError::internal)
     }
 
     /// A ticket, by its id or by its key. Null where there is none that you may see.

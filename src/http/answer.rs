@@ -1,10 +1,20 @@
-//! Answers of the transport itself, all in GraphQL's shape: `{"errors": [{"message", "extensions": {"code"}}]}`.
+//! What a request is answered with: the status, the media type and the headers, decided here and nowhere else.
+//!
+//! The statuses are those of the GraphQL-over-HTTP specification. Answers of the transport itself are in GraphQL's shape too:
+//! `{"errors": [{"message", "extensions": {"code"}}]}`.
 
+use async_graphql::{Response as GraphqlResponse, Value as GraphqlValue};
 use axum::{
-    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
+
+use crate::graphql::{
+    admission::{Charge, Reason, Refused},
+    never_ran,
+};
 
 /// What went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +31,16 @@ pub(super) enum Code {
     MethodNotAllowed,
     /// The path is unknown.
     NotFound,
-    /// The token is valid, and of nobody who may use it here.
-    Forbidden,
     /// The token that was sent is not valid.
     Unauthenticated,
+    /// The page that asks is not one that may, or the token is of nobody here.
+    Forbidden,
+    /// Whoever asks holds too many connections.
+    TooMany,
     /// The database does not answer, or not now.
     Unavailable,
+    /// It takes longer than anybody waits.
+    TimedOut,
     /// A fault of ours.
     Internal,
 }
@@ -40,11 +54,53 @@ impl Code {
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::NotFound => "NOT_FOUND",
-            Self::Forbidden => "FORBIDDEN",
             Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Unavailable => "UNAVAILABLE",
+            Self::Forbidden => "FORBIDDEN",
+            Self::TooMany => "RATE_LIMITED",
+            Self::Unavailable | Self::TimedOut => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It was carried out, perhaps with errors.
+    Answered,
+    /// It never ran, for this reason.
+    NeverRan(Reason),
+    /// It never reached the API.
+    Stopped(Code),
+}
+
+/// The status of an answer. A caller that accepts only `application/json` learns from the body, not from the status, whether
+/// the document was valid; that is how the specification keeps old clients working.
+const fn status(outcome: Outcome, media: Media) -> StatusCode {
+    match (outcome, media) {
+        (Outcome::Answered, _) | (Outcome::NeverRan(Reason::Invalid | Reason::NoDocument), Media::Json) => {
+            StatusCode::OK
+        }
+        (Outcome::NeverRan(Reason::Invalid | Reason::NoDocument | Reason::TooLarge), _) => StatusCode::BAD_REQUEST,
+        (Outcome::NeverRan(Reason::TooMuch { .. }), _) => StatusCode::TOO_MANY_REQUESTS,
+        (Outcome::Stopped(code), _) => code.status(),
     }
 }
 
@@ -58,7 +114,7 @@ pub(super) enum Media {
 }
 
 impl Media {
-    pub(super) const fn header(self) -> HeaderValue {
+    const fn header(self) -> HeaderValue {
         match self {
             Self::GraphqlResponse => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
             Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
@@ -69,7 +125,6 @@ impl Media {
 /// An answer of the transport.
 #[derive(Debug)]
 pub(super) struct ErrorAnswer {
-    status: StatusCode,
     code: Code,
     message: String,
     request_id: Option<String>,
@@ -77,13 +132,13 @@ pub(super) struct ErrorAnswer {
 }
 
 /// An error that stops a request before it is carried out.
-pub(super) fn error(status: StatusCode, code: Code, message: impl Into<String>) -> ErrorAnswer {
-    ErrorAnswer { status, code, message: message.into(), request_id: None, media: Media::Json }
+pub(super) fn error(code: Code, message: impl Into<String>) -> ErrorAnswer {
+    ErrorAnswer { code, message: message.into(), request_id: None, media: Media::Json }
 }
 
 /// A fault of ours, of which nothing but the request id is told.
 pub(super) fn internal() -> ErrorAnswer {
-    error(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "something went wrong here; it was logged")
+    error(Code::Internal, "something went wrong here; it was logged")
 }
 
 impl ErrorAnswer {
@@ -112,18 +167,89 @@ impl ErrorAnswer {
 
 impl IntoResponse for ErrorAnswer {
     fn into_response(self) -> Response {
-        use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+        let status = status(Outcome::Stopped(self.code), self.media);
         let mut response =
-            (self.status, [(CONTENT_TYPE, self.media.header())], self.body().to_string()).into_response();
+            (status, [(header::CONTENT_TYPE, self.media.header())], self.body().to_string()).into_response();
         let extra = match self.code {
-            Code::Unauthenticated => Some((WWW_AUTHENTICATE, "Bearer")),
-            Code::MethodNotAllowed => Some((ALLOW, "POST")),
-            Code::Unavailable => Some((RETRY_AFTER, "1")),
+            Code::Unauthenticated => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            Code::MethodNotAllowed => Some((header::ALLOW, "GET, POST")),
+            Code::Unavailable | Code::TooMany => Some((header::RETRY_AFTER, "1")),
             _ => None,
         };
         if let Some((name, value)) = extra {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+/// The answer to a request that was carried out, or that the library found invalid.
+pub(super) fn answered(mut response: GraphqlResponse, charge: Charge, media: Media, id: &str) -> Response {
+    let outcome = if never_ran(&response) { Outcome::NeverRan(Reason::Invalid) } else { Outcome::Answered };
+    with_request_id(&mut response, id);
+    let mut answer = rendered(&response, outcome, media);
+    tell_charge(answer.headers_mut(), charge);
+    answer
+}
+
+/// The answer to a request that is not carried out.
+pub(super) fn refused(refused: Refused, media: Media) -> Response {
+    let Refused { reason, error } = refused;
+    let mut answer = rendered(&GraphqlResponse::from_errors(vec![error]), Outcome::NeverRan(reason), media);
+    if let Reason::TooMuch { retry_after, charge } = reason {
+        tell_charge(answer.headers_mut(), charge);
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs() + 1));
+    }
+    answer
+}
+
+/// The body of an answer. A request that did not run has no `data`, not even null.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Body<'a>(pub(super) &'a GraphqlResponse);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !never_ran(self.0) {
+            return self.0.serialize(serializer);
+        }
+        let mut body = serializer.serialize_map(Some(1))?;
+        body.serialize_entry("errors", &self.0.errors)?;
+        body.end()
+    }
+}
+
+/// What an answer looks like on the wire.
+pub(super) fn text(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "an answer could not be written as JSON");
+        internal().body().to_string()
+    })
+}
+
+/// Notes the request id at each fault of ours.
+pub(super) fn with_request_id(response: &mut GraphqlResponse, id: &str) {
+    for error in &mut response.errors {
+        if let Some(extensions) = &mut error.extensions
+            && extensions.get("code") == Some(&GraphqlValue::from(Code::Internal.word()))
+        {
+            extensions.set("requestId", id);
+        }
+    }
+}
+
+fn rendered(response: &GraphqlResponse, outcome: Outcome, media: Media) -> Response {
+    let content_type = (header::CONTENT_TYPE, media.header());
+    (status(outcome, media), [content_type], text(&Body(response))).into_response()
+}
+
+fn tell_charge(headers: &mut HeaderMap, charge: Charge) {
+    let Charge { cost, limit, remaining, reset_at } = charge;
+    for (name, value) in [
+        ("x-ratelimit-cost", cost),
+        ("x-ratelimit-limit", limit),
+        ("x-ratelimit-remaining", remaining),
+        ("x-ratelimit-reset", u64::try_from(reset_at.timestamp()).unwrap_or_default()),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
     }
 }

@@ -2,29 +2,113 @@
 //!
 //! No token is fine here, for the schema decides what needs a caller. A token that was sent and is not valid is answered at once.
 
-use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use axum::{
+    extract::ConnectInfo,
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+};
+use serde_json::{Map, Value as Json};
 
 use crate::{
-    http::answer::{self, Code, ErrorAnswer},
+    graphql::Caller,
+    http::{
+        HttpState,
+        answer::{self, Code, ErrorAnswer},
+        request_id::RequestId,
+    },
     logging::chain,
     service::{Service, ServiceError, sessions::Session},
 };
 
 /// The scheme of RFC 6750.
 const SCHEME: &str = "bearer";
+/// A token that was revoked, or whose owner's rights changed, ends its connections within this time.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
+/// What proxies tell of the address that they were asked from; the last entry is the nearest proxy's.
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who sent these headers; none without a token.
-pub(super) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Option<Session>, ErrorAnswer> {
-    let mut sent = headers.get_all(AUTHORIZATION).iter();
+/// Who asks, and how long that holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identified {
+    /// Who.
+    pub(super) caller: Caller,
+    session: Option<Session>,
+}
+
+/// Who sent this request; nobody without a token.
+pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identified, ErrorAnswer> {
+    let request_id = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
+    let nobody = Caller { actor: None, address: address(state, parts), request_id };
+    let mut sent = parts.headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => session(service, value.to_str().map_err(|_| refused())?).await.map(Some),
+        (None, _) => Ok(Identified { caller: nobody, session: None }),
+        (Some(value), None) => identify_by(state, value.to_str().ok(), nobody).await,
         (Some(_), Some(_)) => Err(refused()),
     }
 }
 
-/// Who sent this `Bearer …`.
-pub(super) async fn session(service: &Service, credentials: &str) -> Result<Session, ErrorAnswer> {
+/// Who sent this `Bearer …`, from where `from` is; none for credentials of no use.
+pub(super) async fn identify_by(
+    state: &HttpState,
+    credentials: Option<&str>,
+    from: Caller,
+) -> Result<Identified, ErrorAnswer> {
+    let credentials = credentials.ok_or_else(refused)?;
+    let session = session(state.api.service(), credentials).await?;
+    let caller = Caller { actor: Some(session.actor.clone()), ..from };
+    Ok(Identified { caller, session: Some(session) })
+}
+
+impl Identified {
+    /// Ends once the token is revoked or expired, or gives other rights than it did. Without a token, never.
+    pub(super) async fn out_of_force(&self, service: &Service) {
+        let Some(session) = &self.session else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK_AGAIN_EVERY).await;
+            match service.renew(session).await {
+                Ok(Some(renewed)) if renewed.actor == session.actor => {}
+                // What a database that does not answer says of tokens is nothing.
+                Err(error) => {
+                    failure(&error);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The same, of a copy.
+    pub(super) async fn out_of_force_of(self, service: Service) {
+        self.out_of_force(&service).await;
+    }
+}
+
+/// The credentials in the payload of `connection_init`: `{"Authorization": "Bearer …"}` or `{"token": "…"}`; `Some(None)` for
+/// ones of no use.
+pub(super) fn credentials(payload: &Map<String, Json>) -> Option<Option<String>> {
+    let field =
+        |wanted: &str| payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    if let Some(value) = field("authorization") {
+        return Some(value.as_str().map(str::to_owned));
+    }
+    let token = field("token")?.as_str();
+    Some(token.map(|token| if token.contains(' ') { token.to_owned() } else { format!("Bearer {token}") }))
+}
+
+/// The address that asks: the connection's, or the one that the nearest proxy names where there is a proxy.
+fn address(state: &HttpState, parts: &Parts) -> Option<IpAddr> {
+    let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    if state.settings.behind_proxy { forwarded(&parts.headers).or(connected) } else { connected }
+}
+
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get_all(X_FORWARDED_FOR).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+async fn session(service: &Service, credentials: &str) -> Result<Session, ErrorAnswer> {
     let secret = bearer(credentials).ok_or_else(refused)?;
     match service.authenticate(secret).await {
         Ok(session) => session.ok_or_else(refused),
@@ -39,16 +123,16 @@ fn bearer(credentials: &str) -> Option<&str> {
 
 fn refused() -> ErrorAnswer {
     let message = "the token is not valid: it is unknown, expired or revoked; send `Authorization: Bearer <token>`";
-    answer::error(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)
+    answer::error(Code::Unauthenticated, message)
 }
 
 fn failure(error: &ServiceError) -> ErrorAnswer {
     if error.is_unavailable() {
         tracing::warn!(error = chain(error), "a token cannot be checked now");
-        return answer::error(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "not available now; try again");
+        return answer::error(Code::Unavailable, "not available now; try again");
     }
     if let ServiceError::Forbidden(why) = error {
-        return answer::error(StatusCode::FORBIDDEN, Code::Forbidden, *why);
+        return answer::error(Code::Forbidden, *why);
     }
     tracing::error!(error = chain(error), "a token could not be checked");
     answer::internal()
@@ -56,6 +140,9 @@ fn failure(error: &ServiceError) -> ErrorAnswer {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -65,5 +152,29 @@ mod tests {
         for credentials in ["", "Bearer", "Bearer ", "Basic YTpi", "secondline_x"] {
             assert_eq!(bearer(credentials), None, "{credentials}");
         }
+    }
+
+    #[test]
+    fn tokens_are_found_in_any_case_and_under_either_name() {
+        let found = |payload: Json| credentials(payload.as_object().unwrap());
+        let bearer = Some(Some("Bearer secondline_x".to_owned()));
+        assert_eq!(found(json!({ "Authorization": "Bearer secondline_x" })), bearer);
+        assert_eq!(found(json!({ "authorization": "Bearer secondline_x", "token": "other" })), bearer);
+        assert_eq!(found(json!({ "token": "secondline_x" })), bearer);
+        assert_eq!(found(json!({ "token": "Bearer secondline_x" })), bearer);
+        assert_eq!(found(json!({ "authorization": 7 })), Some(None));
+        for none in [json!({}), json!({ "other": "x" })] {
+            assert_eq!(found(none), None);
+        }
+    }
+
+    #[test]
+    fn the_nearest_proxy_says_who_asked_it() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(forwarded(&headers), None);
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("10.9.9.9, 203.0.113.7"));
+        assert_eq!(forwarded(&headers), Some("203.0.113.7".parse().unwrap()));
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("2001:db8::1"));
+        assert_eq!(forwarded(&headers), Some("2001:db8::1".parse().unwrap()));
     }
 }

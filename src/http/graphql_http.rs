@@ -1,4 +1,4 @@
-//! `POST /graphql`: one JSON request, one JSON answer.
+//! `/graphql`: one request by `POST` or, where it only reads, by `GET`; one answer, or a stream of events.
 //!
 //! Every request is carried out in a task of its own that runs to its end: dropping one half way, as a client that goes away
 //! would, can leave a connection inside an open transaction (see the sqlx trap in `DEPENDENCIES.md`).
@@ -6,33 +6,32 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse, Value, Variables};
+use async_graphql::parser::types::OperationType;
 use axum::{
     Extension,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, header},
     response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
-use serde_json::{Value as Json, json};
 use tracing::Instrument;
 
 use crate::{
-    graphql,
+    graphql::admission::{Admitted, Params},
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer, Media},
-        auth,
+        auth::{self, Identified},
+        graphql_sse, params,
         request_id::RequestId,
     },
-    service::audit::Origin,
 };
 
 /// A hundred times a large query; a ticket with every text at its limit fits.
-const BODY_LIMIT: usize = 256 * 1024;
+pub(super) const BODY_LIMIT: usize = 256 * 1024;
 /// Nobody needs longer to send so little, but somebody may try to hold connections.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
@@ -45,152 +44,148 @@ pub(super) async fn handle(
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Response {
-    let media = accepted(request.headers());
-    match answer_to(state, request).await {
-        Ok(response) => render(response, media, &id),
-        Err(error) => error.with_request_id(&id).in_media(media).into_response(),
+    let accepted = Accepted::of(request.headers());
+    match respond(state, request, accepted, &id).await {
+        Ok(response) => response,
+        Err(error) => error.with_request_id(&id).in_media(accepted.media).into_response(),
     }
 }
 
-/// Answers any other method.
-pub(super) async fn only_post() -> ErrorAnswer {
-    answer::error(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "send GraphQL requests by POST")
+async fn respond(state: HttpState, request: Request, accepted: Accepted, id: &str) -> Result<Response, ErrorAnswer> {
+    let is_get = request.method() == Method::GET;
+    let (parts, params) = read_request(request).await?;
+    // The token is looked up in a task of its own too, for it asks the database.
+    let caller = {
+        let state = state.clone();
+        run(&state.requests.clone(), async move { auth::identify(&state, &parts).await }).await??
+    };
+    let admitted = match state.api.admit(params, &caller.caller) {
+        Ok(admitted) => admitted,
+        Err(refused) if accepted.only_events => return Ok(graphql_sse::refused(refused)),
+        Err(refused) => return Ok(answer::refused(refused, accepted.media)),
+    };
+    match admitted.kind() {
+        OperationType::Mutation if is_get => {
+            Err(answer::error(Code::MethodNotAllowed, "GET only reads: send mutations by POST"))
+        }
+        OperationType::Subscription if accepted.events => graphql_sse::answer(state, admitted, caller, id),
+        OperationType::Subscription => {
+            let message = "subscribe over a WebSocket at /graphql/ws, or send `Accept: text/event-stream`";
+            Err(answer::error(Code::BadRequest, message))
+        }
+        _ if accepted.only_events => graphql_sse::answer(state, admitted, caller, id),
+        _ => execute(state, admitted, caller, accepted.media, id).await,
+    }
 }
 
-async fn answer_to(state: HttpState, request: Request) -> Result<GraphqlResponse, ErrorAnswer> {
-    let (parts, body) = request.into_parts();
-    check_content_type(&parts.headers)?;
-    let body = tokio::time::timeout(BODY_TIME, read(body)).await.unwrap_or_else(|_| {
-        Err(answer::error(StatusCode::REQUEST_TIMEOUT, Code::TooSlow, "the request's body did not arrive in time"))
-    })?;
-    let request = parse(&body)?;
-    let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
+async fn execute(
+    state: HttpState,
+    admitted: Admitted,
+    identified: Identified,
+    media: Media,
+    id: &str,
+) -> Result<Response, ErrorAnswer> {
+    let charge = admitted.charge();
     let requests = state.requests.clone();
-    let work = async move {
-        let caller = auth::caller(&state.service, &parts.headers).await?.map(|session| session.actor);
-        let service = state.service.on_behalf_of(origin);
-        Ok(graphql::execute(&state.schema, &service, caller, request.data(service.clone())).await)
-    };
-    let done = tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span()));
-    match done.await {
-        Ok(Ok(answer)) => answer,
+    let response = run(&requests, async move { state.api.execute(&admitted, &identified.caller).await }).await?;
+    Ok(answer::answered(response, charge, media, id))
+}
+
+/// Carries out work to its end, whether or not the caller waits for it.
+async fn run<T: Send + 'static>(
+    requests: &tokio_util::task::TaskTracker,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ErrorAnswer> {
+    match tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span())).await {
+        Ok(Ok(done)) => Ok(done),
         // The panic itself was logged where it happened, with the request id.
         Ok(Err(_)) => Err(answer::internal()),
         Err(_) => {
             tracing::error!("a request takes too long; it goes on without its caller");
             let message = "this takes too long; it may still be carried out, so look before you try again";
-            Err(answer::error(StatusCode::GATEWAY_TIMEOUT, Code::Unavailable, message))
+            Err(answer::error(Code::TimedOut, message))
         }
     }
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+/// What a request says: its head, and its fields.
+async fn read_request(request: Request) -> Result<(Arc<axum::http::request::Parts>, Params), ErrorAnswer> {
+    let (parts, body) = request.into_parts();
+    let params = match parts.method {
+        Method::GET => params::from_url(parts.uri.query().unwrap_or_default()),
+        Method::POST => {
+            check_content(&parts.headers)?;
+            let body = tokio::time::timeout(BODY_TIME, read(body)).await;
+            let body = body
+                .unwrap_or_else(|_| Err(answer::error(Code::TooSlow, "the request's body did not arrive in time")))?;
+            params::from_body(&body)
+        }
+        _ => return Err(answer::error(Code::MethodNotAllowed, "send GraphQL requests by POST, or queries by GET")),
+    };
+    Ok((Arc::new(parts), params.map_err(|problem| answer::error(Code::BadRequest, problem))?))
+}
+
+fn check_content(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (media, parameters) = sent.split_once(';').unwrap_or((sent, ""));
     let charset = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
     });
     let is_utf8 = charset.is_none_or(|charset| matches!(charset.as_str(), "utf-8" | "utf8"));
-    if media.trim().eq_ignore_ascii_case("application/json") && is_utf8 {
-        return Ok(());
+    if !media.trim().eq_ignore_ascii_case("application/json") || !is_utf8 {
+        let message = "send the request as `Content-Type: application/json`, in UTF-8";
+        return Err(answer::error(Code::UnsupportedMediaType, message));
     }
-    let message = "send the request as `Content-Type: application/json`, in UTF-8";
-    Err(answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, message))
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(answer::error(Code::UnsupportedMediaType, "send the body as it is, not compressed"));
+    }
+    Ok(())
 }
 
 async fn read(body: Body) -> Result<Bytes, ErrorAnswer> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| bad("the request's body broke off"))?;
+        let chunk = chunk.map_err(|_| answer::error(Code::BadRequest, "the request's body broke off"))?;
         if bytes.len() + chunk.len() > BODY_LIMIT {
             let message = format!("a request has at most {} KiB", BODY_LIMIT / 1024);
-            return Err(answer::error(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message));
+            return Err(answer::error(Code::TooLarge, message));
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.into())
 }
 
-/// Reads `{"query", "operationName", "variables", "extensions"}`; other fields mean nothing and are let pass.
-fn parse(body: &[u8]) -> Result<GraphqlRequest, ErrorAnswer> {
-    let sent: Json = serde_json::from_slice(body).map_err(|error| bad(format!("the body is not JSON: {error}")))?;
-    let mut fields = match sent {
-        Json::Object(fields) => fields,
-        Json::Array(_) => return Err(bad("the body holds several requests; send one at a time")),
-        _ => return Err(bad("the body must be a JSON object with a `query`")),
-    };
-    let Some(Json::String(query)) = fields.remove("query") else {
-        return Err(bad("`query` is missing, or not a string"));
-    };
-    let mut request = GraphqlRequest::new(query);
-    match fields.remove("operationName") {
-        None | Some(Json::Null) => {}
-        Some(Json::String(name)) => request = request.operation_name(name),
-        Some(_) => return Err(bad("`operationName` must be a string")),
-    }
-    match fields.remove("variables") {
-        None | Some(Json::Null) => {}
-        Some(variables @ Json::Object(_)) => request = request.variables(Variables::from_json(variables)),
-        Some(_) => return Err(bad("`variables` must be an object")),
-    }
-    match fields.remove("extensions") {
-        None | Some(Json::Null | Json::Object(_)) => Ok(request),
-        Some(_) => Err(bad("`extensions` must be an object")),
-    }
+/// What the caller takes for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Accepted {
+    /// The media type of a single answer: the newer one whenever the caller names it.
+    media: Media,
+    /// Whether a stream of events is welcome.
+    events: bool,
+    /// Whether nothing else is.
+    only_events: bool,
 }
 
-fn bad(message: impl Into<String>) -> ErrorAnswer {
-    answer::error(StatusCode::BAD_REQUEST, Code::BadRequest, message)
-}
-
-/// The media type to answer with: the newer one whenever the caller names it.
-fn accepted(headers: &HeaderMap) -> Media {
-    let names_newer = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let media = parts.next().unwrap_or_default();
-            let is_refused = parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse().ok()) == Some(0.0_f32));
-            media.eq_ignore_ascii_case("application/graphql-response+json") && !is_refused
-        });
-    if names_newer { Media::GraphqlResponse } else { Media::Json }
-}
-
-fn render(mut response: GraphqlResponse, media: Media, id: &str) -> Response {
-    for error in &mut response.errors {
-        if let Some(extensions) = &mut error.extensions
-            && extensions.get("code") == Some(&Value::from(Code::Internal.word()))
-        {
-            extensions.set("requestId", id);
-        }
+impl Accepted {
+    fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let named: Vec<String> = values
+            .flat_map(|value| value.split(','))
+            .filter_map(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+                let is_refused =
+                    parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse().ok()) == Some(0.0_f32));
+                (!is_refused && !media.is_empty()).then_some(media)
+            })
+            .collect();
+        let names = |wanted: &str| named.iter().any(|media| media == wanted);
+        let newer = names("application/graphql-response+json");
+        let events = names("text/event-stream");
+        let single = newer || ["application/json", "application/*", "*/*"].into_iter().any(names);
+        let media = if newer { Media::GraphqlResponse } else { Media::Json };
+        Self { media, events, only_events: events && !single }
     }
-    let never_ran = is_request_error(&response);
-    let status = match (never_ran, media) {
-        (true, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    };
-    // A request that did not run has no `data`, not even null.
-    let body = if never_ran {
-        serde_json::to_vec(&json!({ "errors": response.errors }))
-    } else {
-        serde_json::to_vec(&response)
-    };
-    match body {
-        Ok(body) => (status, [(header::CONTENT_TYPE, media.header())], body).into_response(),
-        Err(error) => {
-            tracing::error!(error = %error, "a response could not be written as JSON");
-            answer::internal().with_request_id(id).in_media(media).into_response()
-        }
-    }
-}
-
-/// Whether the request did not parse or validate: errors without a place in the answer, and no data.
-fn is_request_error(response: &GraphqlResponse) -> bool {
-    !response.errors.is_empty()
-        && response.data == Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty())
 }

@@ -18,7 +18,7 @@ pub(super) async fn alive() -> Json<Value> {
 
 /// The database answers too, and has the schema that this version works with.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
-    let service = state.service.clone();
+    let service = state.api.service().clone();
     let check = state.requests.spawn(async move { service.schema_state().await }.in_current_span());
     let reason = match tokio::time::timeout(PATIENCE, check).await {
         Ok(Ok(Ok(SchemaState::Current))) => return (StatusCode::OK, Json(json!({ "status": "ok" }))),

@@ -1,16 +1,14 @@
 //! A request id on every answer and every log line: the caller's `x-request-id` where it is harmless, else a new one.
 
-use std::net::SocketAddr;
-
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
 use tracing::Instrument;
 
-use crate::{clock::Clock, service::audit::Origin};
+use crate::clock::Clock;
 
 /// The header that carries it, both ways.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,8 +23,6 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) async fn attach(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let sent = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let id = sent.filter(|id| is_harmless(id)).map_or_else(|| clock.new_uuid().to_string(), str::to_owned);
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
-    request.extensions_mut().insert(Origin { address: peer, request_id: Some(id.clone()) });
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request.id = %id);
     let line = span.clone();

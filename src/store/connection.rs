@@ -23,6 +23,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// No transaction of ours waits for anything but the database; one that lies idle was lost by its owner.
 const IDLE_IN_TRANSACTION: &str = "30s";
+/// Statements take milliseconds, and their callers wait for half a minute.
+const STATEMENT_TIMEOUT: &str = "20s";
 /// The key of the lock under which one replica migrates while the others wait; an arbitrary constant.
 const MIGRATION_LOCK: i64 = 0x5345_434f_4e44_4c4e;
 
@@ -45,9 +47,11 @@ pub async fn open(url: &str, max_connections: u32) -> Result<DatabaseConnection>
         });
     } else {
         options.max_connections(max_connections).map_sqlx_postgres_opts(|postgres| {
-            postgres
-                .application_name("secondline")
-                .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION), ("timezone", "UTC")])
+            postgres.application_name("secondline").options([
+                ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("timezone", "UTC"),
+            ])
         });
     }
     Ok(Database::connect(options).await?)
@@ -71,12 +75,12 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<()> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(Migrator::up(db, None).await?);
     }
-    // The lock belongs to the transaction, so that a process that dies releases it. The migration itself runs on other
-    // connections of the pool.
+    // The lock belongs to the transaction, so that a process that dies releases it; and so does what was changed.
     let lock = db.begin().await?;
-    lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    lock.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     lock.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
-    Migrator::up(db, None).await?;
+    lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    Migrator::up(&lock, None).await?;
     Ok(lock.commit().await?)
 }
 
@@ -119,8 +123,8 @@ pub(super) fn is_lost(error: &DbErr) -> bool {
     match source.as_ref() {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            // PostgreSQL: connection exceptions (08), too many connections (53), shutting down (57P).
-            ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+            // PostgreSQL: connection exceptions (08), too many connections (53), cancelled or shutting down (57).
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
         }),
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! Imports point one way: `main → app → {graphql, http, jobs} → service → {store, notice, delivery, oidc} → domain → entity`.
+//! Imports point one way: `main → app → {graphql, http, jobs} → service → {store, notice, delivery} → domain → entity`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
         &["clock", "config", "delivery", "domain", "graphql", "http", "jobs", "notice", "oidc", "service", "store"],
     ),
     ("demo", &["clock", "domain", "service"]),
-    ("config", &["delivery", "domain", "jobs", "notice", "oidc", "service", "store"]),
+    ("config", &["delivery", "domain", "graphql", "http", "logging", "oidc", "store"]),
     ("logging", &["config"]),
     ("http", &["clock", "domain", "graphql", "logging", "service", "store"]),
-    ("graphql", &["domain", "service", "store"]),
+    ("graphql", &["clock", "domain", "service", "store"]),
     ("jobs", &["logging", "service"]),
     ("service", &["clock", "delivery", "domain", "notice", "oidc", "store"]),
     ("oidc", &[]),

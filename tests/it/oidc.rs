@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secondline::{
     domain::actor::{Actor, Staff},
+    graphql::admission::Policy,
     http::HttpState,
     oidc::{ALGORITHMS, GROUPS_CLAIM, LEEWAY_S, Provider, Settings},
     service::{Service, ServiceError, sessions::Session},
@@ -70,7 +71,14 @@ async fn answer(service: &Service, token: &str) -> (u16, Value) {
         .header("authorization", format!("Bearer {token}"))
         .body(axum::body::Body::from(json!({ "query": "{ viewer { person { name } contact { name } } }" }).to_string()))
         .unwrap();
-    let response = secondline::http::router(HttpState::new(service.clone())).oneshot(request).await.unwrap();
+    let response = secondline::http::router(HttpState::new(
+        service.clone(),
+        Policy::default(),
+        secondline::http::Settings::default(),
+    ))
+    .oneshot(request)
+    .await
+    .unwrap();
     let status = response.status().as_u16();
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();

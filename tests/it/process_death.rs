@@ -25,7 +25,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::Instant};
 
 use crate::support::{
     Cast, Engine, TestApp, closing_facts, each_database, replicating_facts,
-    server::{Server, graphql},
+    server::{self, Server, graphql},
 };
 
 /// Tickets that are walked through the whole process, in 7 moves each.
@@ -71,7 +71,7 @@ fn walk(cast: &Cast) -> Vec<(String, Value)> {
 
 /// Files tickets; their keys.
 async fn file(app: &TestApp, addr: SocketAddr, count: usize) -> Vec<String> {
-    let client = reqwest::Client::new();
+    let client = server::http_client();
     let facts = app.first_facts().await;
     let cast = &app.cast;
     let input = json!({ "companyId": cast.acme.id.to_string(), "contactId": cast.client.id, "facts": facts });
@@ -105,7 +105,7 @@ async fn walk_all(
     acknowledged: Acknowledged,
     mut server: watch::Receiver<SocketAddr>,
 ) {
-    let client = reqwest::Client::new();
+    let client = server::http_client();
     for key in keys {
         let mut done = 0;
         while let Some((token, input)) = steps.get(done) {
@@ -209,7 +209,7 @@ each_database! {
 
 /// Moves a ticket to Replicating and back, again and again; every move must be acknowledged.
 async fn to_and_fro(addr: SocketAddr, token: &str, key: &str, times: usize, acknowledged: &Acknowledged) {
-    let client = reqwest::Client::new();
+    let client = server::http_client();
     let began = acknowledged.lock().unwrap().get(key).copied().unwrap_or(0);
     for done in began..began + times {
         make(addr, &client, token, key, &there_or_back(done)).await.unwrap();

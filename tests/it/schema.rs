@@ -61,12 +61,9 @@ fn is_stock(name: &str) -> bool {
 each_database! {
     async fn the_queries_that_graphiql_starts_with_work(app) {
         let starter = include_str!("../../src/http/graphiql/starter.graphql");
-        let schema = graphql::schema(app.service.clone());
-        let staff = app.service.authenticate(&app.cast.qa.token).await.unwrap().map(|session| session.actor);
         for operation in ["Process", "Tickets"] {
-            let request = async_graphql::Request::new(starter).operation_name(operation);
-            let answer = graphql::execute(&schema, &app.service, staff.clone(), request).await;
-            assert_eq!(answer.errors, []);
+            let answer = app.operation(&app.cast.qa, starter, operation).await;
+            assert_eq!(answer["errors"], serde_json::Value::Null, "{answer:#}");
         }
     }
 }

@@ -12,7 +12,12 @@ use entity::{
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
 
-use crate::support::{Engine, TestApp, server::Server, smtp::SmtpSink, socket::Socket};
+use crate::support::{
+    Engine, TestApp,
+    server::{self, Server},
+    smtp::SmtpSink,
+    socket::Socket,
+};
 
 const EVERY_SECOND: &str = "*/1 * * * * *";
 /// Two scans, which come every second, and what a busy machine adds to them.
@@ -39,7 +44,7 @@ async fn two_servers_on_one_database_tell_each_warning_and_each_breach_once() {
         subscribers.push(socket);
     }
 
-    let client = reqwest::Client::new();
+    let client = server::http_client();
     let ask = async |number: usize, token: &str, query: &str, variables: Value| {
         let answer = servers[number].graphql(&client, token, query, variables).await.unwrap();
         assert_eq!(answer["errors"], Value::Null, "{answer:#}");

@@ -6,6 +6,7 @@ pub mod history;
 pub mod notice;
 pub mod policy;
 pub mod process;
+pub mod rate_limit;
 pub mod sla;
 pub mod ticket;
 

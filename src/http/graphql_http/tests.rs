@@ -9,47 +9,36 @@ fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
 #[test]
 fn only_json_in_utf_8_is_read() {
     for sent in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
-        assert!(check_content_type(&headers(header::CONTENT_TYPE, sent)).is_ok(), "{sent}");
+        assert!(check_content(&headers(header::CONTENT_TYPE, sent)).is_ok(), "{sent}");
     }
     for sent in ["text/plain", "application/graphql", "multipart/form-data", "application/json; charset=latin1", ""] {
-        assert!(check_content_type(&headers(header::CONTENT_TYPE, sent)).is_err(), "{sent}");
+        assert!(check_content(&headers(header::CONTENT_TYPE, sent)).is_err(), "{sent}");
     }
-    assert!(check_content_type(&HeaderMap::new()).is_err());
+    assert!(check_content(&HeaderMap::new()).is_err());
+    for (encoding, fine) in [("identity", true), ("gzip", false), ("br", false), ("gzip, identity", false)] {
+        let mut sent = headers(header::CONTENT_TYPE, "application/json");
+        sent.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        assert_eq!(check_content(&sent).is_ok(), fine, "{encoding}");
+    }
 }
 
 #[test]
-fn the_newer_media_type_is_used_when_it_is_accepted() {
-    for (accept, media) in [
-        ("application/graphql-response+json", Media::GraphqlResponse),
-        ("application/json;q=0.9, application/graphql-response+json", Media::GraphqlResponse),
-        ("application/graphql-response+json;q=0, application/json", Media::Json),
-        ("application/json", Media::Json),
-        ("*/*", Media::Json),
+fn the_answer_is_of_a_type_that_the_caller_accepts() {
+    for (accept, media, events, only_events) in [
+        ("application/graphql-response+json", Media::GraphqlResponse, false, false),
+        ("application/json;q=0.9, application/graphql-response+json", Media::GraphqlResponse, false, false),
+        ("application/graphql-response+json;q=0, application/json", Media::Json, false, false),
+        ("application/json", Media::Json, false, false),
+        ("*/*", Media::Json, false, false),
+        ("text/event-stream", Media::Json, true, true),
+        ("application/json, text/event-stream", Media::Json, true, false),
+        ("text/event-stream, */*", Media::Json, true, false),
     ] {
-        assert_eq!(accepted(&headers(header::ACCEPT, accept)), media, "{accept}");
+        let expected = Accepted { media, events, only_events };
+        assert_eq!(Accepted::of(&headers(header::ACCEPT, accept)), expected, "{accept}");
     }
-    assert_eq!(accepted(&HeaderMap::new()), Media::Json);
-}
-
-#[test]
-fn a_request_is_an_object_with_a_query() {
-    let request = parse(br#"{"query":"{a}","operationName":null,"variables":{"x":1},"extensions":{},"id":7}"#).unwrap();
-    assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 1));
-    for body in [
-        "",
-        "{",
-        "[]",
-        "[{\"query\":\"{a}\"}]",
-        "\"{a}\"",
-        "{}",
-        r#"{"query":1}"#,
-        r#"{"query":"{a}","operationName":1}"#,
-        r#"{"query":"{a}","variables":[]}"#,
-        r#"{"query":"{a}","variables":"{}"}"#,
-        r#"{"query":"{a}","extensions":[]}"#,
-    ] {
-        assert_eq!(parse(body.as_bytes()).unwrap_err().code(), Code::BadRequest, "{body}");
-    }
+    let expected = Accepted { media: Media::Json, events: false, only_events: false };
+    assert_eq!(Accepted::of(&HeaderMap::new()), expected);
 }
 
 #[tokio::test]

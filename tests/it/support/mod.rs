@@ -24,7 +24,8 @@ use secondline::{
     clock::Clock,
     delivery::mail::{Mailbox, Mailer, SmtpSettings},
     domain::{actor::Actor, process::OTHER_PIPELINES},
-    http::HttpState,
+    graphql::admission::Policy,
+    http::{HttpState, Settings},
     notice::Site,
     service::{
         Service,
@@ -122,7 +123,7 @@ impl TestApp {
         let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
         let service = Service::new(db.clone(), clock.clone(), pipelines);
         let cast = Cast::invite(&service).await;
-        let router = secondline::http::router(HttpState::new(service.clone()));
+        let router = secondline::http::router(HttpState::new(service.clone(), Policy::default(), Settings::default()));
         Some(Self { service, clock, cast, router, db, database, statements })
     }
 
@@ -139,12 +140,20 @@ impl TestApp {
 
     /// What GraphQL answers, whatever it is.
     pub async fn graphql(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
-        let body = json!({ "query": query, "variables": variables }).to_string();
+        self.post(token, json!({ "query": query, "variables": variables })).await
+    }
+
+    /// What GraphQL answers to one operation of a document.
+    pub async fn operation(&self, member: &Member, document: &str, name: &str) -> Value {
+        self.post(Some(&member.token), json!({ "query": document, "operationName": name })).await
+    }
+
+    async fn post(&self, token: Option<&str>, body: Value) -> Value {
         let mut request = axum::http::Request::post("/graphql").header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         serde_json::from_slice(&body).unwrap()
     }

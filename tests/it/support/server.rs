@@ -19,6 +19,13 @@ const START_WITHIN: Duration = Duration::from_secs(20);
 /// What the log says once requests are accepted.
 const LISTENING: &str = "http.address=";
 
+/// A client with the provider of cryptography that the program uses.
+pub fn http_client() -> reqwest::Client {
+    // Another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A running server; dropping it kills it.
 pub struct Server {
     pub addr: SocketAddr,

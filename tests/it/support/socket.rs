@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{self, client::IntoClientRequest, http::HeaderValue},
 };
+
+pub use tokio_tungstenite::tungstenite::Message;
 
 /// A test that waits longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +30,19 @@ impl Socket {
         let (stream, response) = tokio_tungstenite::connect_async(request).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
         Self { stream }
+    }
+
+    /// Tries to connect with these headers; the status of the refusal, if it is refused.
+    pub async fn try_connect(addr: SocketAddr, headers: &[(&'static str, &str)]) -> Result<(), u16> {
+        let mut request = format!("ws://{addr}/graphql/ws").into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok(_) => Ok(()),
+            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Connects and is let in.
@@ -56,7 +71,12 @@ impl Socket {
     }
 
     pub async fn send(&mut self, message: Value) {
-        self.stream.send(Message::text(message.to_string())).await.unwrap();
+        self.send_raw(Message::text(message.to_string())).await;
+    }
+
+    /// Sends whatever it is.
+    pub async fn send_raw(&mut self, message: Message) {
+        self.stream.send(message).await.unwrap();
     }
 
     /// The data that the subscription hears next.

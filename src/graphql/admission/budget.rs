@@ -1,0 +1,145 @@
+//! How much a principal may ask for in a minute: a leaky bucket each.
+
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use governor::{
+    Quota, RateLimiter, clock::Clock as GovernorClock, middleware::StateInformationMiddleware, nanos::Nanos,
+    state::keyed::DefaultKeyedStateStore,
+};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+
+/// The buckets that are full again are forgotten so often, in requests.
+const FORGET_EVERY: u32 = 10_000;
+
+/// Whose bucket is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// Whoever the token belongs to, over all of their tokens.
+    Known(Uuid),
+    /// Someone without a token, by their address.
+    Unknown(Option<IpAddr>),
+}
+
+/// What a request cost, and what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// What the request costs, in points.
+    pub cost: u64,
+    /// What the principal has in a minute.
+    pub limit: u64,
+    /// What is left of it.
+    pub remaining: u64,
+    /// When all of it is there again.
+    pub reset_at: DateTime<Utc>,
+}
+
+/// The request costs more than what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overdrawn {
+    /// What was not charged.
+    pub charge: Charge,
+    /// When the request can be sent again.
+    pub retry_after: Duration,
+}
+
+type Buckets = RateLimiter<Principal, DefaultKeyedStateStore<Principal>, MinuteClock, StateInformationMiddleware>;
+
+/// The buckets of all principals.
+pub(super) struct Budget {
+    per_minute: NonZeroU32,
+    clock: Clock,
+    buckets: Buckets,
+    charges: AtomicU32,
+}
+
+impl Budget {
+    pub(super) fn new(per_minute: NonZeroU32, clock: Clock) -> Self {
+        let quota = Quota::per_minute(per_minute);
+        let buckets = RateLimiter::dashmap_with_clock(quota, MinuteClock(clock.clone()))
+            .with_middleware::<StateInformationMiddleware>();
+        Self { per_minute, clock, buckets, charges: AtomicU32::new(0) }
+    }
+
+    /// Takes the cost of a request out of the principal's bucket.
+    pub(super) fn charge(&self, principal: Principal, cost: u64) -> Result<Charge, Overdrawn> {
+        if self.charges.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.buckets.retain_recent();
+        }
+        let points = u32::try_from(cost).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        match self.buckets.check_key_n(&principal, points) {
+            Ok(Ok(state)) => Ok(self.state(cost, state.remaining_burst_capacity())),
+            Ok(Err(not_until)) => {
+                let retry_after = not_until.wait_time_from(MinuteClock(self.clock.clone()).now());
+                Err(Overdrawn { charge: self.state(cost, 0), retry_after })
+            }
+            // The configuration allows no request that costs more than a whole bucket.
+            Err(_) => Err(Overdrawn { charge: self.state(cost, 0), retry_after: Duration::from_secs(60) }),
+        }
+    }
+
+    fn state(&self, cost: u64, remaining: u32) -> Charge {
+        let limit = self.per_minute.get();
+        let used = i64::from(limit.saturating_sub(remaining));
+        let until_full = TimeDelta::milliseconds(used.saturating_mul(60_000) / i64::from(limit));
+        Charge { cost, limit: limit.into(), remaining: remaining.into(), reset_at: self.clock.now() + until_full }
+    }
+}
+
+/// The clock that was passed in, as the library wants it.
+#[derive(Clone)]
+struct MinuteClock(Clock);
+
+impl GovernorClock for MinuteClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let since = self.0.now().timestamp_nanos_opt().and_then(|nanos| u64::try_from(nanos).ok());
+        Nanos::from(since.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: Principal = Principal::Known(Uuid::from_u128(1));
+    const BOB: Principal = Principal::Known(Uuid::from_u128(2));
+
+    fn budget(clock: &Clock) -> Budget {
+        Budget::new(NonZeroU32::new(600).unwrap(), clock.clone())
+    }
+
+    fn clock() -> Clock {
+        Clock::manual("2026-06-01T09:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_bucket_empties_and_fills_again_in_a_minute() {
+        let clock = clock();
+        let budget = budget(&clock);
+        let charge = budget.charge(ANN, 500).unwrap();
+        assert_eq!((charge.cost, charge.limit, charge.remaining), (500, 600, 100));
+        assert_eq!(charge.reset_at - clock.now(), TimeDelta::seconds(50));
+        let refused = budget.charge(ANN, 200).unwrap_err();
+        assert!(refused.retry_after > Duration::from_secs(9) && refused.retry_after <= Duration::from_secs(11));
+        clock.advance(TimeDelta::seconds(11));
+        assert!(budget.charge(ANN, 200).is_ok());
+    }
+
+    #[test]
+    fn nobody_pays_for_another() {
+        let budget = budget(&clock());
+        assert!(budget.charge(ANN, 600).is_ok());
+        assert!(budget.charge(ANN, 1).is_err());
+        assert!(budget.charge(BOB, 600).is_ok());
+        assert!(budget.charge(Principal::Unknown(None), 600).is_ok());
+    }
+}
