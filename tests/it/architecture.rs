@@ -1,4 +1,4 @@
-//! Imports point one way: `main → app → {graphql, http, jobs} → service → {store, notice, delivery, oidc} → domain → entity`.
+//! Imports point one way: `main → app → {graphql, http, jobs} → service → {store, notice, delivery} → domain → entity`.
 
 use std::path::{Path, PathBuf};
 
