@@ -83,4 +83,12 @@ id! {
     CalendarId("calendar"),
     /// The SLA policy of a stage.
     SlaPolicyId("sla_policy"),
+    /// A comment on a ticket.
+    CommentId("comment"),
+    /// Somebody who watches a ticket.
+    TicketWatcherId("ticket_watcher"),
+    /// A link between two tickets.
+    TicketLinkId("ticket_link"),
+    /// A file of a ticket.
+    AttachmentId("attachment"),
 }

@@ -9,6 +9,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_level_two_process;
+mod m20261124_000002_working_together;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -17,6 +18,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_level_two_process::Migration)]
+        vec![
+            Box::new(m20261123_000001_level_two_process::Migration),
+            Box::new(m20261124_000002_working_together::Migration),
+        ]
     }
 }

@@ -5,7 +5,7 @@
 
 use entity::{
     id::{CompanyId, ContactId, PersonId},
-    vocab::{ActorKind, Stage, Team},
+    vocab::{ActorKind, Stage, Team, Visibility},
 };
 use uuid::Uuid;
 
@@ -67,6 +67,16 @@ pub enum Action {
     Administer,
     /// Send a failed notice again.
     RetryNotice,
+    /// Comment on a ticket of this company, or attach a file to it, for these readers.
+    Contribute(CompanyId, Visibility),
+    /// Change or remove what others contributed.
+    Moderate,
+    /// Watch a ticket of this company.
+    Watch(CompanyId),
+    /// Let other members of staff watch a ticket.
+    AddWatchers,
+    /// Link tickets.
+    Link,
 }
 
 impl Actor {
@@ -129,6 +139,10 @@ pub fn may(actor: &Actor, action: Action) -> bool {
             Action::ViewTicket(company) | Action::FileTicket(company) | Action::AnswerClarification(company) => {
                 company == *company_id
             }
+            Action::Contribute(company, visibility) => {
+                company == *company_id && visibility == Visibility::Client
+            }
+            Action::Watch(company) => company == *company_id,
             _ => false,
         },
         Actor::Person(staff) => match action {
@@ -142,7 +156,10 @@ pub fn may(actor: &Actor, action: Action) -> bool {
             Action::AskClient(stage) => staff.works_in(Team::Operations) || owns(staff, stage),
             Action::EditClients => staff.works_in(Team::Operations),
             Action::Administer => staff.administrator,
-            Action::RetryNotice => staff.leads(),
+            Action::RetryNotice | Action::AddWatchers => staff.leads(),
+            Action::Contribute(..) | Action::Watch(_) => true,
+            Action::Moderate => staff.administrator,
+            Action::Link => staff.leads() || !staff.teams.is_empty(),
         },
     }
 }
@@ -193,7 +210,15 @@ mod tests {
             Action::EditClients,
             Action::Administer,
             Action::RetryNotice,
+            Action::Contribute(own, Visibility::Internal),
+            Action::Contribute(other, Visibility::Client),
+            Action::Watch(other),
+            Action::Moderate,
+            Action::AddWatchers,
+            Action::Link,
         ];
+        assert!(may(&contact, Action::Contribute(own, Visibility::Client)));
+        assert!(may(&contact, Action::Watch(own)));
         assert!(staff_only.iter().all(|action| !may(&contact, *action)));
     }
 

@@ -4,8 +4,8 @@
 //! `TicketMoved` event with `move_kind`, both stages and the reason.
 
 use entity::{
-    id::SlaAlertId,
-    vocab::{AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
+    id::{AttachmentId, CommentId, SlaAlertId, TicketId},
+    vocab::{AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, Stage, TicketField},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,21 @@ pub struct EventData {
     /// How far that alert has climbed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert_level: Option<AlertLevel>,
+    /// The comment; its words are read from it, so that those of a deleted one are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment_id: Option<CommentId>,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<AttachmentId>,
+    /// How it relates to the other ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relation: Option<LinkRelation>,
+    /// The other ticket of a link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_ticket_id: Option<TicketId>,
+    /// Whether contacts of the company see it, where that differs within a kind.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client_sees: bool,
 }
 
 /// One fact before and after, as people read it.
@@ -85,6 +100,19 @@ pub fn for_client(kind: EventKind, data: &EventData) -> Option<EventData> {
                 .filter(|change| change.field == TicketField::EstimatedDeliveryDate)
                 .cloned()
                 .collect(),
+            ..EventData::default()
+        }),
+        EventKind::CommentAdded
+        | EventKind::CommentEdited
+        | EventKind::CommentDeleted
+        | EventKind::TicketLinked
+        | EventKind::TicketUnlinked
+        | EventKind::AttachmentAdded
+        | EventKind::AttachmentRemoved => data.client_sees.then(|| EventData {
+            comment_id: data.comment_id,
+            attachment_id: data.attachment_id,
+            relation: data.relation,
+            other_ticket_id: data.other_ticket_id,
             ..EventData::default()
         }),
         EventKind::FactsChanged

@@ -42,6 +42,8 @@ pub enum UserErrorCode {
     ClarificationOpen,
     /// There is no unanswered question to the client.
     NoClarification,
+    /// The ticket has as many of these as it may have.
+    LimitReached,
 }
 
 /// Something that the caller can mend. Nothing was changed.

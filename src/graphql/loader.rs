@@ -5,16 +5,16 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
     clarification, company, contact,
-    id::{CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
-    notice, sla_alert, ticket_event,
+    id::{CommentId, CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
+    notice, sla_alert, ticket_event, ticket_watcher,
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     domain::{actor::Actor, visit::Visit},
-    service::{Service, ServiceError, queries::WithNames},
-    store::{directory::PersonWithTeams, tickets::TicketView},
+    service::{Service, ServiceError, comments::CommentView, queries::WithNames},
+    store::{comments::Stretch, directory::PersonWithTeams, tickets::TicketView},
 };
 
 /// Reads for one caller.
@@ -58,6 +58,15 @@ pub struct AlertsOf(pub TicketId);
 /// The notices of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoticesOf(pub TicketId);
+/// A stretch of the comments of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentsOf(pub TicketId, pub Stretch);
+/// How many comments a ticket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentCountOf(pub TicketId);
+/// The watchers of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WatchersOf(pub TicketId);
 /// The questions to the client of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClarificationsOf(pub TicketId);
@@ -131,6 +140,54 @@ impl Loader<ClarificationsOf> for Loaders {
     async fn load(&self, keys: &[ClarificationsOf]) -> Loaded<ClarificationsOf, Vec<WithNames<clarification::Model>>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(grouped(self.service.clarifications(&ids).await?, |question| ClarificationsOf(question.row.ticket_id)))
+    }
+}
+
+impl Loader<CommentsOf> for Loaders {
+    type Value = Vec<CommentView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CommentsOf]) -> Loaded<CommentsOf, Vec<CommentView>> {
+        let mut tickets: HashMap<Stretch, Vec<TicketId>> = HashMap::new();
+        for CommentsOf(ticket, stretch) in keys {
+            tickets.entry(*stretch).or_default().push(*ticket);
+        }
+        let mut loaded = HashMap::new();
+        for (stretch, tickets) in tickets {
+            let comments = self.service.comments_of(&self.actor, &tickets, &stretch).await?;
+            loaded.extend(grouped(comments, |comment| CommentsOf(comment.row.ticket_id, stretch)));
+        }
+        Ok(loaded)
+    }
+}
+
+impl Loader<CommentCountOf> for Loaders {
+    type Value = i64;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CommentCountOf]) -> Loaded<CommentCountOf, i64> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let counts = self.service.comment_counts(&self.actor, &ids).await?;
+        Ok(counts.into_iter().map(|(id, count)| (CommentCountOf(id), count)).collect())
+    }
+}
+
+impl Loader<CommentId> for Loaders {
+    type Value = CommentView;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CommentId]) -> Loaded<CommentId, CommentView> {
+        Ok(self.service.comments_by_id(&self.actor, keys).await?)
+    }
+}
+
+impl Loader<WatchersOf> for Loaders {
+    type Value = Vec<WithNames<ticket_watcher::Model>>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[WatchersOf]) -> Loaded<WatchersOf, Vec<WithNames<ticket_watcher::Model>>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.watchers(&self.actor, &ids).await?, |watcher| WatchersOf(watcher.row.ticket_id)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod clarifications;
 pub mod clock_changes;
+pub mod comments;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
@@ -15,6 +16,7 @@ pub mod setup;
 pub mod sla_scan;
 pub mod tickets;
 pub mod tokens;
+pub mod watchers;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 

@@ -342,7 +342,7 @@ impl Service {
 
 impl Service {
     /// The rows with the person and the contact that each names.
-    async fn with_names<Row>(
+    pub(super) async fn with_names<Row>(
         &self,
         rows: Vec<Row>,
         names: impl Fn(&Row) -> (Option<PersonId>, Option<ContactId>),

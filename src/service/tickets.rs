@@ -225,6 +225,8 @@ impl Service {
         store::tickets::save(&tx, &mut ticket).await?;
         self.move_clock(&tx, before, &ticket, now).await?;
         store::events::append(&tx, ticket.id, actor, now, &events).await?;
+        self.tell_watchers(&tx, actor, before, &ticket, &client_notices).await?;
+        self.tell_assignee(&tx, actor, before, &ticket, now).await?;
         self.tell_client(&tx, &ticket, client_notices, now).await?;
         self.commit(tx).await?;
         Ok(ticket)
@@ -319,6 +321,6 @@ fn reference(text: Option<String>) -> Result<Option<String>> {
     .transpose()
 }
 
-fn as_contact(row: contact::Model) -> Contact {
+pub(super) fn as_contact(row: contact::Model) -> Contact {
     Contact { id: row.id, name: row.name, email: row.email, locale: row.locale, time_zone: row.time_zone }
 }

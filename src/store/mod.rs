@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod clarifications;
+pub mod comments;
 pub mod connection;
 pub mod criteria;
 pub mod directory;
@@ -16,6 +17,7 @@ pub mod policies;
 pub mod tickets;
 pub mod tokens;
 pub mod visits;
+pub mod watchers;
 
 use sea_orm::{DbErr, SqlErr};
 

@@ -13,6 +13,7 @@ use crate::{
         context::loaders,
         error::ApiError,
         types::{
+            comment::Comment,
             directory::{Contact, Person},
             sla::SlaAlert,
             ticket::Ticket,
@@ -131,6 +132,12 @@ impl TicketEvent {
     async fn alert(&self, context: &Context<'_>) -> Result<Option<SlaAlert>, ApiError> {
         let Some(id) = self.data.alert_id else { return Ok(None) };
         Ok(loaders(context)?.load_one(id).await?.map(SlaAlert))
+    }
+
+    /// The comment, as it is now.
+    async fn comment(&self, context: &Context<'_>) -> Result<Option<Comment>, ApiError> {
+        let Some(id) = self.data.comment_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Comment))
     }
 
     /// The ticket, as it is now.

@@ -1,5 +1,6 @@
 //! The object types of the API, each a thin wrapper over a domain value or a row.
 
+pub mod comment;
 pub mod directory;
 pub mod history;
 pub mod notice;
@@ -7,10 +8,12 @@ pub mod policy;
 pub mod process;
 pub mod sla;
 pub mod ticket;
+pub mod watcher;
 
 use async_graphql::{ID, Interface};
 
 use self::{
+    comment::Comment,
     directory::{Company, Contact, Person, TicketSubtype},
     notice::Notice,
     policy::{Calendar, SlaPolicy},
@@ -31,4 +34,5 @@ pub enum Node {
     Notice(Notice),
     Calendar(Calendar),
     SlaPolicy(SlaPolicy),
+    Comment(Comment),
 }
