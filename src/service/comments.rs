@@ -294,7 +294,8 @@ async fn comment_views(db: &impl ConnectionTrait, rows: Vec<comment::Model>) -> 
     let doers = rows.iter().flat_map(|row| {
         [Some((row.author_kind, row.author_id)), row.deleted_by_kind.map(|kind| (kind, row.deleted_by_id))]
     });
-    let doers = doers_of(db, doers.flatten()).await?;
+    let doers = doers.flatten().collect();
+    let doers = doers_of(db, doers).await?;
     let find = |kind, id| doers.get(&(kind, id)).cloned().unwrap_or(Doer { kind, person: None, contact: None });
     Ok(rows
         .into_iter()
@@ -309,9 +310,8 @@ async fn comment_views(db: &impl ConnectionTrait, rows: Vec<comment::Model>) -> 
 /// Whoever is meant, in two statements.
 pub(super) async fn doers_of(
     db: &impl ConnectionTrait,
-    doers: impl Iterator<Item = (ActorKind, Option<Uuid>)>,
+    doers: BTreeSet<(ActorKind, Option<Uuid>)>,
 ) -> Result<HashMap<(ActorKind, Option<Uuid>), Doer>> {
-    let doers: BTreeSet<_> = doers.collect();
     let of = |wanted| doers.iter().filter(move |(kind, _)| *kind == wanted).filter_map(|(_, id)| *id);
     let people: Vec<_> = of(ActorKind::Person).map(PersonId).collect();
     let contacts: Vec<_> = of(ActorKind::Contact).map(ContactId).collect();
@@ -330,6 +330,6 @@ pub(super) async fn doers_of(
 
 /// What somebody is called.
 pub(super) async fn name_of(db: &impl ConnectionTrait, actor: &Actor) -> Result<String> {
-    let doer = doers_of(db, std::iter::once((actor.kind(), actor.uuid()))).await?;
+    let doer = doers_of(db, BTreeSet::from([(actor.kind(), actor.uuid())])).await?;
     Ok(doer.into_values().next().map_or_else(String::new, |doer| doer.name().to_owned()))
 }

@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod clarifications;
+mod comments;
 mod delivery;
 mod directory;
 mod lists;
@@ -25,3 +26,4 @@ mod tickets;
 mod two_servers;
 mod visibility;
 mod walk;
+mod watchers;
