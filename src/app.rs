@@ -13,10 +13,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     config::{Checked, Config, hide_passwords},
+    delivery::attachments::{AttachmentKey, AttachmentStore},
     http::{self, HttpState},
     jobs::{self, Schedules, Tools},
     notice::Site,
-    service::{Service, deliver::MailRoute},
+    service::{Service, attachments::Attachments, deliver::MailRoute},
     store::connection::{self, SchemaState},
 };
 
@@ -72,6 +73,8 @@ impl App {
         let listener = listen(config.listen).await?;
         let db = open_database(&checked.database_url, config).await?;
         let service = Service::new(db, clock, checked.pipelines.clone());
+        let attachments = attachments(config, &checked, &service).await?;
+        let service = service.with_attachments(attachments);
         service.ensure_reference_data(config.time_zone).await.context("the reference data cannot be stored")?;
         if checked.mail_in_clear {
             tracing::warn!("mails are sent in clear, as smtp+plain:// asks for");
@@ -162,6 +165,20 @@ impl RunningApp {
         self.service.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// Where files are kept.
+async fn attachments(config: &Config, checked: &Checked, service: &Service) -> Result<Attachments> {
+    let store = match &config.attachments.attachment_url {
+        Some(url) => AttachmentStore::bucket(url),
+        None => AttachmentStore::folder(&config.attachment_dir()),
+    };
+    let key = match &checked.attachment_key {
+        Some(key) => AttachmentKey::new(key.expose().as_bytes()),
+        None => service.attachment_key().await.context("the key for attachments cannot be stored")?,
+    };
+    let store = store.context("the place for attachments cannot be used; see --attachment-dir and --attachment-url")?;
+    Ok(Attachments { store, key, limit: config.attachments.attachment_limit })
 }
 
 fn mail_route(checked: Checked) -> MailRoute {

@@ -7,7 +7,7 @@ use crate::{
     vocab::{ActorKind, AttachmentState, Visibility},
 };
 
-/// One file. Its bytes are in the attachment store, under its id.
+/// One file.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "attachment")]
@@ -30,6 +30,8 @@ pub struct Model {
     /// Until when it can be uploaded.
     pub expires_at: DateTimeUtc,
     pub ready_at: Option<DateTimeUtc>,
+    /// Under which name the attachment store keeps its bytes; null until they were checked.
+    pub object: Option<String>,
     #[sea_orm(belongs_to, from = "ticket_id", to = "id")]
     pub ticket: BelongsTo<super::ticket::Entity>,
 }

@@ -118,6 +118,7 @@ async fn attachments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             timestamp_with_time_zone("requested_at"),
             timestamp_with_time_zone("expires_at"),
             timestamp_with_time_zone_null("ready_at"),
+            text_null("object"),
         ],
     );
     attachment

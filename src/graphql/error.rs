@@ -129,6 +129,10 @@ impl From<&ServiceError> for ApiError {
             ServiceError::NotFound(what) => Self::not_found(what),
             ServiceError::Forbidden(why) => Self::forbidden(why),
             ServiceError::Store(error) => Self::of_store(error),
+            ServiceError::Attachments(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "the attachment store failed");
+                Self::internal()
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
     clarification, company, contact,
-    id::{CommentId, CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
+    id::{AttachmentId, CommentId, CompanyId, ContactId, PersonId, SlaAlertId, TicketId},
     notice, sla_alert, ticket_event, ticket_watcher,
 };
 use futures_util::future::BoxFuture;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     domain::{actor::Actor, visit::Visit},
-    service::{Service, ServiceError, comments::CommentView, queries::WithNames},
+    service::{Service, ServiceError, attachments::AttachmentView, comments::CommentView, links::LinkView, queries::WithNames},
     store::{comments::Stretch, directory::PersonWithTeams, tickets::TicketView},
 };
 
@@ -64,6 +64,15 @@ pub struct CommentsOf(pub TicketId, pub Stretch);
 /// How many comments a ticket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CommentCountOf(pub TicketId);
+/// The files of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttachmentsOf(pub TicketId);
+/// The files of a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttachmentsOfComment(pub CommentId);
+/// The links of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinksOf(pub TicketId);
 /// The watchers of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WatchersOf(pub TicketId);
@@ -178,6 +187,52 @@ impl Loader<CommentId> for Loaders {
 
     async fn load(&self, keys: &[CommentId]) -> Loaded<CommentId, CommentView> {
         Ok(self.service.comments_by_id(&self.actor, keys).await?)
+    }
+}
+
+impl Loader<AttachmentsOf> for Loaders {
+    type Value = Vec<AttachmentView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttachmentsOf]) -> Loaded<AttachmentsOf, Vec<AttachmentView>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.attachments_of(&self.actor, &ids).await?, |file| AttachmentsOf(file.row.ticket_id)))
+    }
+}
+
+impl Loader<AttachmentsOfComment> for Loaders {
+    type Value = Vec<AttachmentView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttachmentsOfComment]) -> Loaded<AttachmentsOfComment, Vec<AttachmentView>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut files: HashMap<_, Vec<_>> = HashMap::new();
+        for file in self.service.attachments_of_comments(&self.actor, &ids).await? {
+            if let Some(comment) = file.row.comment_id {
+                files.entry(AttachmentsOfComment(comment)).or_default().push(file);
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Loader<AttachmentId> for Loaders {
+    type Value = AttachmentView;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttachmentId]) -> Loaded<AttachmentId, AttachmentView> {
+        let files = self.service.attachments_by_id(&self.actor, keys).await?;
+        Ok(files.into_iter().map(|file| (file.row.id, file)).collect())
+    }
+}
+
+impl Loader<LinksOf> for Loaders {
+    type Value = Vec<LinkView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[LinksOf]) -> Loaded<LinksOf, Vec<LinkView>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.links(&self.actor, &ids).await?, |link| LinksOf(link.ticket_id)))
     }
 }
 

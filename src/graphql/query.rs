@@ -4,7 +4,7 @@ use std::{hash::Hash, str::FromStr, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject, dataloader::Loader};
 use entity::{
-    id::{CalendarId, CommentId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, TicketId, TicketSubtypeId},
+    id::{AttachmentId, CalendarId, CommentId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, TicketId, TicketSubtypeId},
     vocab::{Category, Stage, Team},
 };
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use crate::{
         id,
         loader::Loaders,
         types::{
+            attachment::Attachment,
             comment::Comment,
             Node,
             directory::{Company, Contact, Person, TicketSubtype},
@@ -282,6 +283,9 @@ impl Query {
             TicketId::PREFIX => Ok(load::<TicketId>(context, &id).await?.map(|ticket| Node::Ticket(ticket.into()))),
             CompanyId::PREFIX => Ok(load::<CompanyId>(context, &id).await?.map(|row| Node::Company(Company(row)))),
             ContactId::PREFIX => Ok(load::<ContactId>(context, &id).await?.map(|row| Node::Contact(Contact(row)))),
+            AttachmentId::PREFIX => {
+                Ok(load::<AttachmentId>(context, &id).await?.map(|view| Node::Attachment(Attachment(view))))
+            }
             CommentId::PREFIX => Ok(load::<CommentId>(context, &id).await?.map(|view| Node::Comment(Comment(view)))),
             TicketSubtypeId::PREFIX => subtype_node(context, &id).await,
             _ if is_internal => internal_node(context, prefix, &id).await,

@@ -5,6 +5,7 @@
 //! outlives the connection, and is answered with the id as `x-request-id`.
 
 mod answer;
+mod attachments;
 mod auth;
 mod graphiql;
 mod graphql_http;
@@ -60,6 +61,7 @@ pub fn router(state: HttpState) -> Router {
     Router::new()
         .route("/graphql", post(graphql_http::handle).fallback(graphql_http::only_post))
         .route("/graphql/ws", any(graphql_ws::handle))
+        .route("/attachments/{id}", get(attachments::get).put(attachments::put))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(graphiql::routes())

@@ -154,6 +154,8 @@ impl Service {
             ..row
         };
         store::comments::save(&tx, row.clone()).await?;
+        let files = store::attachments::of_comments(&tx, None, &[id]).await?;
+        self.remove_files(&tx, actor, &files).await?;
         let event = comment_event(EventKind::CommentDeleted, &row);
         store::events::append(&tx, row.ticket_id, actor, now, &[event]).await?;
         let view = self.comment_view(&tx, row).await?;

@@ -3,12 +3,14 @@
 //! May import: `store`, `domain`, `notice`, `delivery`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
+pub mod attachments;
 pub mod clarifications;
 pub mod clock_changes;
 pub mod comments;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
+pub mod links;
 pub mod outbox;
 pub mod policies;
 pub mod queries;
@@ -18,6 +20,8 @@ pub mod tickets;
 pub mod tokens;
 pub mod watchers;
 
+use std::sync::Arc;
+
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 use crate::{
@@ -26,11 +30,11 @@ use crate::{
         actor::{Action, Actor, may},
         refusal::{Code, Problem, Refusal},
     },
-    service::feed::Feed,
+    service::{attachments::Attachments, feed::Feed},
     store::{StoreError, connection},
 };
 
-pub use crate::store::connection::SchemaState;
+pub use crate::{delivery::attachments::AttachmentError, store::connection::SchemaState};
 
 /// The use cases, over one database and one clock.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub struct Service {
     /// The pipelines that a ticket can be transferred to.
     pipelines: Vec<String>,
     feed: Feed,
+    /// Where files are kept; none for commands that handle none.
+    attachments: Option<Arc<Attachments>>,
 }
 
 /// Why a use case was not carried out. Nothing was changed.
@@ -57,6 +63,9 @@ pub enum ServiceError {
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),
+    /// The attachment store could not do it, or the file is not what it was to be.
+    #[error(transparent)]
+    Attachments(#[from] AttachmentError),
 }
 
 impl ServiceError {
@@ -93,7 +102,13 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 impl Service {
     /// The use cases over a migrated database.
     pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
-        Self { db, clock, pipelines, feed: Feed::new() }
+        Self { db, clock, pipelines, feed: Feed::new(), attachments: None }
+    }
+
+    /// The same, with a place for files.
+    #[must_use]
+    pub fn with_attachments(self, attachments: Attachments) -> Self {
+        Self { attachments: Some(Arc::new(attachments)), ..self }
     }
 
     /// The clock that the use cases read.

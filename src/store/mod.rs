@@ -5,12 +5,14 @@
 //! assignee, and holds its row until the caller's transaction ends.
 
 pub mod alerts;
+pub mod attachments;
 pub mod clarifications;
 pub mod comments;
 pub mod connection;
 pub mod criteria;
 pub mod directory;
 pub mod events;
+pub mod links;
 pub mod notices;
 pub mod page;
 pub mod policies;

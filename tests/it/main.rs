@@ -3,11 +3,13 @@
 #![cfg(test)]
 
 mod architecture;
+mod attachments;
 mod bad_input;
 mod clarifications;
 mod comments;
 mod delivery;
 mod directory;
+mod links;
 mod lists;
 mod moves;
 mod outbox;

@@ -119,7 +119,7 @@ each_database! {
         let report = app.deliver(&smtp).await;
         assert_eq!((report.sent, report.cancelled), (1, 1), "what is not theirs any more is no news");
         let mails = smtp.wait_for(1).await;
-        assert_eq!(mails[0].parsed().header("To"), Some("Quentin Qa <quentin.qa@example.com>"));
+        assert_eq!(mails[0].parsed().header("To"), Some("\"Quentin Qa\" <quentin.qa@example.com>"));
     }
 
     async fn a_comment_that_was_deleted_is_not_mailed_any_more(app) {

@@ -1,21 +1,28 @@
 //! Mutations of working together on a ticket: comments, watchers, links, attachments.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::{
-    id::{CommentId, PersonId},
-    vocab::Visibility,
+    id::{AttachmentId, CommentId, PersonId},
+    vocab::{LinkKind, Visibility},
 };
 use uuid::Uuid;
 
 use crate::{
     graphql::{
         context::{actor, service},
-        error::{ApiError, payload},
+        error::{ApiError, UserError, payload},
         id::{self, parse_reference},
         mutation::payloads,
-        types::{comment::Comment, ticket::Ticket},
+        types::{
+            attachment::{Attachment, UploadTarget},
+            comment::Comment,
+            ticket::Ticket,
+        },
     },
-    service::comments::NewComment,
+    service::{
+        attachments::{AttachmentView, NewAttachment, Upload},
+        comments::NewComment,
+    },
 };
 
 /// Mutations of working together on a ticket.
@@ -69,7 +76,88 @@ struct UnwatchTicketInput {
     person_id: Option<ID>,
 }
 
+/// Two tickets to be linked.
+#[derive(Debug, InputObject)]
+struct LinkTicketsInput {
+    /// The duplicate, or the effect, by id or key.
+    ticket_id: ID,
+    /// The original, or the cause, by id or key.
+    other_ticket_id: ID,
+    /// How the first one relates to the other one.
+    kind: LinkKind,
+}
+
+/// A link to be removed.
+#[derive(Debug, InputObject)]
+struct UnlinkTicketsInput {
+    /// The duplicate, or the effect, by id or key.
+    ticket_id: ID,
+    /// The original, or the cause, by id or key.
+    other_ticket_id: ID,
+    /// How the first one relates to the other one.
+    kind: LinkKind,
+}
+
+/// A file to be uploaded.
+#[derive(Debug, InputObject)]
+struct RequestUploadInput {
+    /// The ticket, by id or key.
+    ticket_id: ID,
+    /// The comment that it illustrates.
+    comment_id: Option<ID>,
+    /// Its name, without folders.
+    file_name: String,
+    /// Its media type: a picture (PNG, JPEG, GIF, WebP), PDF, plain text or MP4.
+    content_type: String,
+    /// Its size, in bytes.
+    size: i64,
+    /// Who sees it: as its comment, or staff only when staff leave it out. What contacts attach is visible to the client.
+    visibility: Option<Visibility>,
+}
+
+/// A file that was uploaded.
+#[derive(Debug, InputObject)]
+struct CompleteUploadInput {
+    /// The file.
+    attachment_id: ID,
+}
+
+/// A file to be deleted.
+#[derive(Debug, InputObject)]
+struct DeleteAttachmentInput {
+    /// The file.
+    attachment_id: ID,
+}
+
+/// What `requestUpload` answers.
+#[derive(SimpleObject)]
+struct RequestUploadPayload {
+    /// The file, which is not there yet; null when refused.
+    attachment: Option<Attachment>,
+    /// Where to send it; null when refused.
+    upload: Option<UploadTarget>,
+    /// What to mend; empty when it was done.
+    user_errors: Vec<UserError>,
+}
+
+impl From<(Option<(AttachmentView, Upload)>, Vec<UserError>)> for RequestUploadPayload {
+    fn from((allowed, user_errors): (Option<(AttachmentView, Upload)>, Vec<UserError>)) -> Self {
+        let (attachment, upload) = allowed.unzip();
+        Self { attachment: attachment.map(Attachment), upload: upload.map(UploadTarget::from), user_errors }
+    }
+}
+
 payloads! {
+    /// What `completeUpload` answers.
+    CompleteUploadPayload {
+        /// The file; null when refused.
+        attachment: Attachment
+    }
+    /// What `deleteAttachment` answers.
+    DeleteAttachmentPayload {
+        /// The file that was; null when refused.
+        attachment: Attachment
+    }
     /// What `addComment` answers.
     AddCommentPayload {
         /// The comment; null when refused.
@@ -88,6 +176,16 @@ payloads! {
     /// What `watchTicket` answers.
     WatchTicketPayload {
         /// The ticket; null when refused.
+        ticket: Ticket
+    }
+    /// What `linkTickets` answers.
+    LinkTicketsPayload {
+        /// The first ticket; null when refused.
+        ticket: Ticket
+    }
+    /// What `unlinkTickets` answers.
+    UnlinkTicketsPayload {
+        /// The first ticket; null when refused.
         ticket: Ticket
     }
     /// What `unwatchTicket` answers.
@@ -140,6 +238,65 @@ impl TogetherMutations {
         let id = id::ticket(context, &input.ticket_id).await?;
         let person = input.person_id.map(|id| parse_reference::<PersonId>(&id));
         payload(service(context)?.watch_ticket(actor(context)?, id, person).await.map(Ticket::from))
+    }
+
+    /// Links a ticket to another one. A ticket is not linked to itself, twice, or in a circle.
+    async fn link_tickets(
+        &self,
+        context: &Context<'_>,
+        input: LinkTicketsInput,
+    ) -> Result<LinkTicketsPayload, ApiError> {
+        let from = id::ticket(context, &input.ticket_id).await?;
+        let to = id::ticket(context, &input.other_ticket_id).await?;
+        payload(service(context)?.link_tickets(actor(context)?, from, to, input.kind).await.map(Ticket::from))
+    }
+
+    /// Removes the link of a ticket to another one.
+    async fn unlink_tickets(
+        &self,
+        context: &Context<'_>,
+        input: UnlinkTicketsInput,
+    ) -> Result<UnlinkTicketsPayload, ApiError> {
+        let from = id::ticket(context, &input.ticket_id).await?;
+        let to = id::ticket(context, &input.other_ticket_id).await?;
+        payload(service(context)?.unlink_tickets(actor(context)?, from, to, input.kind).await.map(Ticket::from))
+    }
+
+    /// Allows the upload of a file: send it once, within 15 minutes, to the address that is answered.
+    async fn request_upload(
+        &self,
+        context: &Context<'_>,
+        input: RequestUploadInput,
+    ) -> Result<RequestUploadPayload, ApiError> {
+        let new = NewAttachment {
+            ticket_id: id::ticket(context, &input.ticket_id).await?,
+            comment_id: input.comment_id.map(|id| parse_reference::<CommentId>(&id)),
+            file_name: input.file_name,
+            content_type: input.content_type,
+            size: input.size,
+            visibility: input.visibility,
+        };
+        payload(service(context)?.request_upload(actor(context)?, new).await)
+    }
+
+    /// Says that a file was uploaded, where `upload { mustComplete }` asks for it; its size and type are then checked.
+    async fn complete_upload(
+        &self,
+        context: &Context<'_>,
+        input: CompleteUploadInput,
+    ) -> Result<CompleteUploadPayload, ApiError> {
+        let id: AttachmentId = id::parse(&input.attachment_id, "attachment")?;
+        payload(service(context)?.complete_upload(actor(context)?, id).await.map(Attachment))
+    }
+
+    /// Deletes a file. For its uploader and administrators.
+    async fn delete_attachment(
+        &self,
+        context: &Context<'_>,
+        input: DeleteAttachmentInput,
+    ) -> Result<DeleteAttachmentPayload, ApiError> {
+        let id: AttachmentId = id::parse(&input.attachment_id, "attachment")?;
+        payload(service(context)?.delete_attachment(actor(context)?, id).await.map(Attachment))
     }
 
     /// Watches a ticket no more.

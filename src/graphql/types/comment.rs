@@ -15,8 +15,9 @@ use crate::{
     graphql::{
         context::{is_internal, loaders},
         error::ApiError,
-        loader::{CommentCountOf, CommentsOf},
+        loader::{AttachmentsOfComment, CommentCountOf, CommentsOf},
         types::{
+            attachment::Attachment,
             directory::{Contact, Person},
             ticket::Ticket,
         },
@@ -104,6 +105,12 @@ impl Comment {
     /// Whether it answered a question to the client; such a comment stays as it is.
     async fn is_answer(&self) -> bool {
         self.0.row.clarification_id.is_some()
+    }
+
+    /// Its files, oldest first.
+    async fn attachments(&self, context: &Context<'_>) -> Result<Vec<Attachment>, ApiError> {
+        let files = loaders(context)?.load_one(AttachmentsOfComment(self.0.row.id)).await?.unwrap_or_default();
+        Ok(files.into_iter().map(Attachment).collect())
     }
 
     /// When it was written.

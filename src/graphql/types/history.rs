@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
     ticket_event,
-    vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
+    vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, Stage, TicketField},
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         context::loaders,
         error::ApiError,
         types::{
+            attachment::Attachment,
             comment::Comment,
             directory::{Contact, Person},
             sla::SlaAlert,
@@ -134,10 +135,27 @@ impl TicketEvent {
         Ok(loaders(context)?.load_one(id).await?.map(SlaAlert))
     }
 
+    /// How it relates to the other ticket that it was linked to, or unlinked from.
+    async fn link_relation(&self) -> Option<LinkRelation> {
+        self.data.relation
+    }
+
+    /// The other ticket, as it is now.
+    async fn other_ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
+        let Some(id) = self.data.other_ticket_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Ticket::from))
+    }
+
     /// The comment, as it is now.
     async fn comment(&self, context: &Context<'_>) -> Result<Option<Comment>, ApiError> {
         let Some(id) = self.data.comment_id else { return Ok(None) };
         Ok(loaders(context)?.load_one(id).await?.map(Comment))
+    }
+
+    /// The file, as it is now; null when it was removed.
+    async fn attachment(&self, context: &Context<'_>) -> Result<Option<Attachment>, ApiError> {
+        let Some(id) = self.data.attachment_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Attachment))
     }
 
     /// The ticket, as it is now.

@@ -1,8 +1,10 @@
 //! The object types of the API, each a thin wrapper over a domain value or a row.
 
+pub mod attachment;
 pub mod comment;
 pub mod directory;
 pub mod history;
+pub mod link;
 pub mod notice;
 pub mod policy;
 pub mod process;
@@ -13,6 +15,7 @@ pub mod watcher;
 use async_graphql::{ID, Interface};
 
 use self::{
+    attachment::Attachment,
     comment::Comment,
     directory::{Company, Contact, Person, TicketSubtype},
     notice::Notice,
@@ -35,4 +38,5 @@ pub enum Node {
     Calendar(Calendar),
     SlaPolicy(SlaPolicy),
     Comment(Comment),
+    Attachment(Attachment),
 }

@@ -14,12 +14,14 @@ use crate::{
     graphql::{
         context::{actor, is_internal, loaders, service},
         error::ApiError,
-        loader::{AlertsOf, ClarificationsOf, EventsOf, NoticesOf, OpenVisitOf, VisitsOf, WatchersOf},
+        loader::{AlertsOf, AttachmentsOf, ClarificationsOf, EventsOf, LinksOf, NoticesOf, OpenVisitOf, VisitsOf, WatchersOf},
         scalar::Date,
         types::{
+            attachment::Attachment,
             comment::{self, CommentConnection, CommentPage},
             directory::{Company, Contact, Person, TicketSubtype},
             history::TicketEvent,
+            link::TicketLink,
             notice::Notice,
             sla::{Sla, SlaAlert, StageVisit},
             watcher::TicketWatcher,
@@ -418,6 +420,18 @@ impl Ticket {
         #[graphql(desc = "The cursor after the last of them.")] before: Option<String>,
     ) -> Result<CommentConnection, ApiError> {
         comment::connection(context, self.0.id, CommentPage { first, after, last, before }).await
+    }
+
+    /// Its files, oldest first. Contacts see those that are visible to the client.
+    async fn attachments(&self, context: &Context<'_>) -> Result<Vec<Attachment>, ApiError> {
+        let files = loaders(context)?.load_one(AttachmentsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(files.into_iter().map(Attachment).collect())
+    }
+
+    /// How it relates to other tickets that you may see, oldest first.
+    async fn links(&self, context: &Context<'_>) -> Result<Vec<TicketLink>, ApiError> {
+        let links = loaders(context)?.load_one(LinksOf(self.0.id)).await?.unwrap_or_default();
+        Ok(links.into_iter().map(TicketLink).collect())
     }
 
     /// Who watches it. Contacts see those of their company.

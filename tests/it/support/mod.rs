@@ -21,12 +21,16 @@ use entity::{
 use sea_orm::DatabaseConnection;
 use secondline::{
     clock::Clock,
-    delivery::mail::{Mailbox, Mailer, SmtpSettings},
+    delivery::{
+        attachments::{AttachmentKey, AttachmentStore},
+        mail::{Mailbox, Mailer, SmtpSettings},
+    },
     domain::{actor::Actor, process::OTHER_PIPELINES},
     http::HttpState,
     notice::Site,
     service::{
         Service,
+        attachments::Attachments,
         deliver::{DeliveryReport, MailRoute},
         directory::{Particulars, PersonInput},
         tokens::TokenOwner,
@@ -104,6 +108,8 @@ pub struct TestApp {
     pub router: Router,
     pub db: DatabaseConnection,
     pub database: TestDatabase,
+    /// Where attachments are kept.
+    pub files: tempfile::TempDir,
     statements: Arc<AtomicUsize>,
 }
 
@@ -119,10 +125,16 @@ impl TestApp {
         });
         let clock = Clock::manual(*START);
         let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
-        let service = Service::new(db.clone(), clock.clone(), pipelines);
+        let files = tempfile::tempdir().unwrap();
+        let attachments = Attachments {
+            store: AttachmentStore::folder(files.path()).unwrap(),
+            key: AttachmentKey::new(b"the key of the tests, which is long enough"),
+            limit: 100_000,
+        };
+        let service = Service::new(db.clone(), clock.clone(), pipelines).with_attachments(attachments);
         let cast = Cast::invite(&service).await;
         let router = secondline::http::router(HttpState::new(service.clone()));
-        Some(Self { service, clock, cast, router, db, database, statements })
+        Some(Self { service, clock, cast, router, db, database, files, statements })
     }
 
     /// Another server on the same database, with connections of its own and the same clock.
