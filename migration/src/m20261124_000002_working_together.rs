@@ -121,15 +121,18 @@ async fn attachments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             text_null("object"),
         ],
     );
-    attachment
-        .foreign_key(&mut references("attachment", "ticket_id", "ticket"))
-        .foreign_key(&mut references("attachment", "comment_id", "comment"));
+    attachment.foreign_key(&mut references("attachment", "ticket_id", "ticket")).foreign_key(&mut references(
+        "attachment",
+        "comment_id",
+        "comment",
+    ));
     manager.create_table(attachment).await?;
     index(manager, "attachment", &["ticket_id", "requested_at", "id"]).await?;
     index(manager, "attachment", &["comment_id"]).await?;
     statement(manager, "CREATE INDEX attachment_unkept_idx ON attachment (expires_at) WHERE state <> 'READY'").await?;
     let mut name = text("name");
-    let key = table("signing_key", vec![name.primary_key().take(), text("secret"), timestamp_with_time_zone("made_at")]);
+    let key =
+        table("signing_key", vec![name.primary_key().take(), text("secret"), timestamp_with_time_zone("made_at")]);
     manager.create_table(key).await
 }
 

@@ -76,10 +76,13 @@ pub(super) fn check_config(config: &Config) -> Result<()> {
         ("public URL", checked.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
         ("time zone", config.time_zone.name().to_owned()),
         ("pipelines", checked.pipelines.join(", ")),
-        ("attachments", match &config.attachments.attachment_url {
-            Some(url) => url.to_string(),
-            None => format!("files in {}", config.attachment_dir().display()),
-        }),
+        (
+            "attachments",
+            match &config.attachments.attachment_url {
+                Some(url) => url.to_string(),
+                None => format!("files in {}", config.attachment_dir().display()),
+            },
+        ),
         ("mail from", config.mail.mail_from.clone()),
         ("mail", if checked.mail_in_clear { format!("{mail} (in clear)") } else { mail }),
         ("SLA scan", config.sla_scan_schedule.clone()),

@@ -139,9 +139,7 @@ pub fn may(actor: &Actor, action: Action) -> bool {
             Action::ViewTicket(company) | Action::FileTicket(company) | Action::AnswerClarification(company) => {
                 company == *company_id
             }
-            Action::Contribute(company, visibility) => {
-                company == *company_id && visibility == Visibility::Client
-            }
+            Action::Contribute(company, visibility) => company == *company_id && visibility == Visibility::Client,
             Action::Watch(company) => company == *company_id,
             _ => false,
         },

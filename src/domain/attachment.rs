@@ -34,7 +34,11 @@ pub fn declare(file_name: &str, content_type: &str, size: i64, limit: u64) -> Re
         .map_err(|(code, why)| Problem::at(code, "fileName", format!("the file name {why}")))
         .and_then(|name| {
             let is_path = name.contains(['/', '\\']) || name.chars().all(|letter| letter == '.');
-            if is_path { Err(Problem::at(Code::Invalid, "fileName", "give a file name without folders")) } else { Ok(name) }
+            if is_path {
+                Err(Problem::at(Code::Invalid, "fileName", "give a file name without folders"))
+            } else {
+                Ok(name)
+            }
         });
     let content_type = content_type.trim().to_ascii_lowercase();
     if !CONTENT_TYPES.contains(&content_type.as_str()) {

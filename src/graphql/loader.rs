@@ -13,7 +13,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     domain::{actor::Actor, visit::Visit},
-    service::{Service, ServiceError, attachments::AttachmentView, comments::CommentView, links::LinkView, queries::WithNames},
+    service::{
+        Service, ServiceError, attachments::AttachmentView, comments::CommentView, links::LinkView, queries::WithNames,
+    },
     store::{comments::Stretch, directory::PersonWithTeams, tickets::TicketView},
 };
 

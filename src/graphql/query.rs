@@ -4,7 +4,10 @@ use std::{hash::Hash, str::FromStr, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject, dataloader::Loader};
 use entity::{
-    id::{AttachmentId, CalendarId, CommentId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, TicketId, TicketSubtypeId},
+    id::{
+        AttachmentId, CalendarId, CommentId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId,
+        TicketId, TicketSubtypeId,
+    },
     vocab::{Category, Stage, Team},
 };
 use uuid::Uuid;
@@ -19,9 +22,9 @@ use crate::{
         id,
         loader::Loaders,
         types::{
+            Node,
             attachment::Attachment,
             comment::Comment,
-            Node,
             directory::{Company, Contact, Person, TicketSubtype},
             notice::Notice,
             policy::{Calendar, SlaPolicy},

@@ -115,6 +115,9 @@ mod tests {
 
     #[test]
     fn a_file_name_cannot_end_the_header() {
-        assert_eq!(disposition("a \"b\"\r\nX: ü.png"), "attachment; filename*=UTF-8''a%20%22b%22%0D%0AX%3A%20%C3%BC.png");
+        assert_eq!(
+            disposition("a \"b\"\r\nX: ü.png"),
+            "attachment; filename*=UTF-8''a%20%22b%22%0D%0AX%3A%20%C3%BC.png"
+        );
     }
 }

@@ -89,11 +89,7 @@ fn every_kind() -> Vec<NoticeFacts> {
             visibility: Visibility::Client,
         },
         NoticeFacts::Assigned { stage: Stage::Replicating, assigned_by: "Mona Adler".into() },
-        NoticeFacts::TicketMoved {
-            from: Stage::Verifying,
-            to: Stage::ClosedResolved,
-            moved_by: "Mona Adler".into(),
-        },
+        NoticeFacts::TicketMoved { from: Stage::Verifying, to: Stage::ClosedResolved, moved_by: "Mona Adler".into() },
     ]
 }
 

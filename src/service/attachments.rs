@@ -212,11 +212,7 @@ impl Service {
     }
 
     /// The files of some comments that the actor may see, oldest first.
-    pub async fn attachments_of_comments(
-        &self,
-        actor: &Actor,
-        comments: &[CommentId],
-    ) -> Result<Vec<AttachmentView>> {
+    pub async fn attachments_of_comments(&self, actor: &Actor, comments: &[CommentId]) -> Result<Vec<AttachmentView>> {
         views(&self.db, store::attachments::of_comments(&self.db, actor.company_scope(), comments).await?).await
     }
 
@@ -258,8 +254,7 @@ impl Service {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         store::attachments::mark_removed(tx, &ids, now).await?;
         let ready = rows.iter().filter(|row| row.state == AttachmentState::Ready);
-        let events: Vec<_> =
-            ready.map(|row| (row.ticket_id, file_event(EventKind::AttachmentRemoved, row))).collect();
+        let events: Vec<_> = ready.map(|row| (row.ticket_id, file_event(EventKind::AttachmentRemoved, row))).collect();
         let events = events.iter().map(|(ticket, event)| (*ticket, event));
         Ok(store::events::append_many(tx, actor, now, events).await?)
     }
@@ -369,12 +364,9 @@ fn uploaded(actor: &Actor, row: &attachment::Model) -> bool {
 /// Who uploads, for the history: whoever they are, an address gives no other right.
 fn uploader(row: &attachment::Model, company_id: CompanyId) -> Actor {
     match (row.uploader_kind, row.uploader_id) {
-        (ActorKind::Person, Some(id)) => Actor::Person(Staff {
-            id: id.into(),
-            teams: Vec::new(),
-            manages: Vec::new(),
-            administrator: false,
-        }),
+        (ActorKind::Person, Some(id)) => {
+            Actor::Person(Staff { id: id.into(), teams: Vec::new(), manages: Vec::new(), administrator: false })
+        }
         (ActorKind::Contact, Some(id)) => Actor::Contact { id: id.into(), company_id },
         _ => Actor::System,
     }
@@ -393,8 +385,5 @@ async fn views(db: &impl ConnectionTrait, rows: Vec<attachment::Model>) -> Resul
     let doers: HashMap<(ActorKind, Option<Uuid>), Doer> =
         doers_of(db, rows.iter().map(|row| (row.uploader_kind, row.uploader_id)).collect()).await?;
     let find = |kind, id| doers.get(&(kind, id)).cloned().unwrap_or(Doer { kind, person: None, contact: None });
-    Ok(rows
-        .into_iter()
-        .map(|row| AttachmentView { uploader: find(row.uploader_kind, row.uploader_id), row })
-        .collect())
+    Ok(rows.into_iter().map(|row| AttachmentView { uploader: find(row.uploader_kind, row.uploader_id), row }).collect())
 }

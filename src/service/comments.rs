@@ -288,7 +288,8 @@ fn taken() -> Problem {
 }
 
 fn words(text: &str) -> Result<String> {
-    Ok(clean_text(text, TEXT_LIMIT, true).map_err(|(code, why)| Problem::at(code, "body", format!("the body {why}")))?)
+    Ok(clean_text(text, TEXT_LIMIT, true)
+        .map_err(|(code, why)| Problem::at(code, "body", format!("the body {why}")))?)
 }
 
 /// The comments with whoever wrote and deleted them.

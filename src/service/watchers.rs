@@ -61,11 +61,7 @@ impl Service {
     }
 
     /// The watchers of some tickets that the actor can see. Contacts see those of their company.
-    pub async fn watchers(
-        &self,
-        actor: &Actor,
-        tickets: &[TicketId],
-    ) -> Result<Vec<WithNames<ticket_watcher::Model>>> {
+    pub async fn watchers(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<WithNames<ticket_watcher::Model>>> {
         let mut rows = store::watchers::of_many(&self.db, tickets).await?;
         rows.retain(|row| actor.is_internal() || row.contact_id.is_some());
         self.with_names(rows, |row| (row.person_id, row.contact_id)).await

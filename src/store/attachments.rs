@@ -66,12 +66,7 @@ pub async fn insert(db: &impl ConnectionTrait, row: attachment::Model) -> Result
 }
 
 /// Notes that a file is there, under this name; says whether it was still waited for.
-pub async fn mark_ready(
-    db: &impl ConnectionTrait,
-    id: AttachmentId,
-    object: &str,
-    now: DateTime<Utc>,
-) -> Result<bool> {
+pub async fn mark_ready(db: &impl ConnectionTrait, id: AttachmentId, object: &str, now: DateTime<Utc>) -> Result<bool> {
     let result = attachment::Entity::update_many()
         .col_expr(attachment::Column::State, Expr::val(AttachmentState::Ready))
         .col_expr(attachment::Column::Object, Expr::val(object))
@@ -95,11 +90,7 @@ pub async fn mark_removed(db: &impl ConnectionTrait, ids: &[AttachmentId], now: 
 }
 
 /// Files that never came before this instant, or were removed; some of them at a time.
-pub async fn unkept(
-    db: &impl ConnectionTrait,
-    before: DateTime<Utc>,
-    limit: u64,
-) -> Result<Vec<attachment::Model>> {
+pub async fn unkept(db: &impl ConnectionTrait, before: DateTime<Utc>, limit: u64) -> Result<Vec<attachment::Model>> {
     Ok(attachment::Entity::find()
         .filter(attachment::COLUMN.state.ne(AttachmentState::Ready))
         .filter(attachment::COLUMN.expires_at.lt(before))

@@ -149,11 +149,8 @@ pub async fn connection(
     } else {
         found.truncate(limit);
     }
-    let (has_previous, has_next) = if stretch.from_end {
-        (has_more, stretch.before.is_some())
-    } else {
-        (stretch.after.is_some(), has_more)
-    };
+    let (has_previous, has_next) =
+        if stretch.from_end { (has_more, stretch.before.is_some()) } else { (stretch.after.is_some(), has_more) };
     let mut connection = Connection::with_additional_fields(has_previous, has_next, CommentTotal(ticket));
     connection.edges.extend(found.into_iter().map(|view| Edge::new(cursor(&view), Comment(view))));
     Ok(connection)

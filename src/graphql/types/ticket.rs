@@ -14,7 +14,9 @@ use crate::{
     graphql::{
         context::{actor, is_internal, loaders, service},
         error::ApiError,
-        loader::{AlertsOf, AttachmentsOf, ClarificationsOf, EventsOf, LinksOf, NoticesOf, OpenVisitOf, VisitsOf, WatchersOf},
+        loader::{
+            AlertsOf, AttachmentsOf, ClarificationsOf, EventsOf, LinksOf, NoticesOf, OpenVisitOf, VisitsOf, WatchersOf,
+        },
         scalar::Date,
         types::{
             attachment::Attachment,
