@@ -59,6 +59,9 @@ impl From<object_store::Error> for AttachmentError {
     }
 }
 
+/// Whether the first bytes of a file are of the right type.
+pub type FirstBytesCheck = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// What an upload must be.
 pub struct Expected {
     /// In bytes.
@@ -66,7 +69,7 @@ pub struct Expected {
     /// How many bytes the check wants to see.
     pub first_bytes: usize,
     /// Whether the first bytes are of the right type.
-    pub agrees: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub agrees: FirstBytesCheck,
 }
 
 impl AttachmentStore {

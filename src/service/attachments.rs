@@ -61,7 +61,7 @@ pub struct NewAttachment {
 #[derive(Clone, Debug)]
 pub struct AttachmentView {
     pub row: attachment::Model,
-    pub uploader: Doer,
+    pub uploader: Box<Doer>,
 }
 
 /// Where to send a file.
@@ -385,5 +385,8 @@ async fn views(db: &impl ConnectionTrait, rows: Vec<attachment::Model>) -> Resul
     let doers: HashMap<(ActorKind, Option<Uuid>), Doer> =
         doers_of(db, rows.iter().map(|row| (row.uploader_kind, row.uploader_id)).collect()).await?;
     let find = |kind, id| doers.get(&(kind, id)).cloned().unwrap_or(Doer { kind, person: None, contact: None });
-    Ok(rows.into_iter().map(|row| AttachmentView { uploader: find(row.uploader_kind, row.uploader_id), row }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| AttachmentView { uploader: Box::new(find(row.uploader_kind, row.uploader_id)), row })
+        .collect())
 }

@@ -51,8 +51,8 @@ pub struct Doer {
 #[derive(Clone, Debug)]
 pub struct CommentView {
     pub row: comment::Model,
-    pub author: Doer,
-    pub deleted_by: Option<Doer>,
+    pub author: Box<Doer>,
+    pub deleted_by: Option<Box<Doer>>,
 }
 
 impl Doer {
@@ -303,8 +303,8 @@ async fn comment_views(db: &impl ConnectionTrait, rows: Vec<comment::Model>) -> 
     Ok(rows
         .into_iter()
         .map(|row| CommentView {
-            author: find(row.author_kind, row.author_id),
-            deleted_by: row.deleted_by_kind.map(|kind| find(kind, row.deleted_by_id)),
+            author: Box::new(find(row.author_kind, row.author_id)),
+            deleted_by: row.deleted_by_kind.map(|kind| Box::new(find(kind, row.deleted_by_id))),
             row,
         })
         .collect())
