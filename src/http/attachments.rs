@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use tracing::Instrument;
 
 use crate::{
     http::{
@@ -35,9 +36,12 @@ pub(super) async fn put(
     body: Body,
 ) -> Response {
     let Some(granted) = granted(&id, signed) else { return failed(&ServiceError::NotFound("upload")) };
-    match state.service.receive_upload(&granted, body.into_data_stream()).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => failed(&error),
+    let service = state.service.clone();
+    let work = async move { service.receive_upload(&granted, body.into_data_stream()).await };
+    match to_its_end(&state, work).await {
+        Some(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Some(Err(error)) => failed(&error),
+        None => answer::internal().into_response(),
     }
 }
 
@@ -48,9 +52,11 @@ pub(super) async fn get(
     Query(signed): Query<Signed>,
 ) -> Response {
     let Some(granted) = granted(&id, signed) else { return failed(&ServiceError::NotFound("attachment")) };
-    let download = match state.service.download(&granted).await {
-        Ok(download) => download,
-        Err(error) => return failed(&error),
+    let service = state.service.clone();
+    let download = match to_its_end(&state, async move { service.download(&granted).await }).await {
+        Some(Ok(download)) => download,
+        Some(Err(error)) => return failed(&error),
+        None => return answer::internal().into_response(),
     };
     let mut response = Body::from_stream(download.bytes).into_response();
     let headers = response.headers_mut();
@@ -61,6 +67,11 @@ pub(super) async fn get(
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
+}
+
+/// Carries work out whether or not its client still waits; none where it panicked, which was logged.
+async fn to_its_end<T: Send + 'static>(state: &HttpState, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    state.requests.spawn(work.in_current_span()).await.ok()
 }
 
 fn granted(id: &str, signed: Signed) -> Option<Granted> {
