@@ -5,6 +5,7 @@ use axum::{
     http::{Request, Response},
 };
 use chrono::TimeDelta;
+use secondline::delivery::attachments::{AttachmentKey, Grant};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -264,8 +265,8 @@ each_database! {
     async fn replicas_share_one_key(app) {
         let replica = app.replica().await;
         let (one, other) = tokio::join!(app.service.attachment_key(), replica.attachment_key());
-        let sign = |key: secondline::delivery::attachments::AttachmentKey| {
-            key.sign(secondline::delivery::attachments::Grant::Upload, "attachment_1", 1)
+        let sign = |key: AttachmentKey| {
+            key.sign(Grant::Upload, "attachment_1", 1)
         };
         assert_eq!(sign(one.unwrap()), sign(other.unwrap()));
     }
