@@ -14,10 +14,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     config::{Checked, Config, ConfigError, hide_passwords},
+    delivery::attachments::{AttachmentKey, AttachmentStore},
     http::{self, HttpState},
     jobs::{self, Schedules, Tools},
     notice::Site,
-    service::{Service, deliver::MailRoute},
+    service::{Service, attachments::Attachments, deliver::MailRoute},
     store::connection::{self, SchemaState},
 };
 
@@ -72,7 +73,9 @@ impl App {
         // First, for it fails for the most trivial reason.
         let listener = listen(config.listen).await?;
         let db = open_database(&checked.database_url, config).await?;
-        let mut service = Service::new(db, clock, checked.pipelines.clone());
+        let service = Service::new(db, clock, checked.pipelines.clone());
+        let attachments = attachments(config, &checked, &service).await?;
+        let mut service = service.with_attachments(attachments);
         if let Some(provider) = config.oidc.provider().map_err(ConfigError)? {
             service = service.with_provider(provider);
         }
@@ -167,6 +170,20 @@ impl RunningApp {
         self.service.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// Where files are kept.
+async fn attachments(config: &Config, checked: &Checked, service: &Service) -> Result<Attachments> {
+    let store = match &config.attachments.attachment_url {
+        Some(url) => AttachmentStore::bucket(url),
+        None => AttachmentStore::folder(&config.attachment_dir()),
+    };
+    let key = match &checked.attachment_key {
+        Some(key) => AttachmentKey::new(key.expose().as_bytes()),
+        None => service.attachment_key().await.context("the key for attachments cannot be stored")?,
+    };
+    let store = store.context("the place for attachments cannot be used; see --attachment-dir and --attachment-url")?;
+    Ok(Attachments { store, key, limit: config.attachments.attachment_limit })
 }
 
 fn mail_route(checked: Checked) -> MailRoute {

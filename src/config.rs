@@ -47,6 +47,10 @@ const MAIL_FROM: &str = "Secondline <secondline@localhost>";
 const SLA_SCAN_SCHEDULE: &str = "*/15 * * * * *";
 /// A mail leaves a few seconds after its cause.
 const DELIVER_SCHEDULE: &str = "*/5 * * * * *";
+/// A screenshot has a few megabytes at most.
+const ATTACHMENT_LIMIT: u64 = 10 * 1024 * 1024;
+/// As long as 128 random bits in hexadecimal.
+const ATTACHMENT_KEY_LENGTH: usize = 32;
 /// A pipeline's name is one line in a list.
 const PIPELINE_LIMIT: usize = 100;
 
@@ -63,6 +67,8 @@ pub struct Config {
     pub api: ApiConfig,
     #[command(flatten)]
     pub oidc: OidcConfig,
+    #[command(flatten)]
+    pub attachments: AttachmentConfig,
 
     /// Where to listen, as ADDRESS:PORT; port 0 takes any free one
     #[arg(long, env = "SECONDLINE_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN)]
@@ -163,6 +169,32 @@ pub struct MailConfig {
     pub mail_dir: Option<PathBuf>,
 }
 
+/// Where files are kept.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Attachments")]
+pub struct AttachmentConfig {
+    /// The folder for attached files [default: DATA_DIR/attachments]
+    #[arg(long, env = "SECONDLINE_ATTACHMENT_DIR", value_name = "FOLDER")]
+    pub attachment_dir: Option<PathBuf>,
+
+    /// A bucket for attached files instead, as s3://BUCKET/PREFIX; AWS_* variables say how to reach it
+    #[arg(long, env = "SECONDLINE_ATTACHMENT_URL", value_name = "URL")]
+    pub attachment_url: Option<Url>,
+
+    /// How large a file may be, in bytes
+    #[arg(long, env = "SECONDLINE_ATTACHMENT_LIMIT", value_name = "BYTES", default_value_t = ATTACHMENT_LIMIT,
+          value_parser = clap::value_parser!(u64).range(1..=1_073_741_824))]
+    pub attachment_limit: u64,
+
+    /// What signs the addresses of files, the same on all replicas; without it, one that is kept in the database
+    #[arg(long, env = "SECONDLINE_ATTACHMENT_KEY", value_name = "KEY", hide_env_values = true)]
+    pub attachment_key: Option<Secret>,
+
+    /// A file that holds that key
+    #[arg(long, env = "SECONDLINE_ATTACHMENT_KEY_FILE", value_name = "FILE")]
+    pub attachment_key_file: Option<PathBuf>,
+}
+
 /// Everything that is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration cannot be used:\n  {}", .0.join("\n  "))]
@@ -187,6 +219,8 @@ pub struct Checked {
     pub policy: Policy,
     /// How the API is offered.
     pub settings: Settings,
+    /// What signs the addresses of files, where the deployment decides it.
+    pub attachment_key: Option<Secret>,
 }
 
 impl Config {
@@ -209,6 +243,13 @@ impl Config {
             },
             api: ApiConfig::default(),
             oidc: OidcConfig::default(),
+            attachments: AttachmentConfig {
+                attachment_dir: None,
+                attachment_url: None,
+                attachment_limit: ATTACHMENT_LIMIT,
+                attachment_key: None,
+                attachment_key_file: None,
+            },
             listen: LISTEN,
             no_migrate: false,
             time_zone: Tz::UTC,
@@ -229,6 +270,7 @@ impl Config {
             .map_err(|error| note(format!("--mail-from: {error}, such as {MAIL_FROM}")));
         let mailer = self.mailer().map_err(&mut note);
         let public_url = self.public_url().map_err(&mut note);
+        let attachment_key = self.attachment_key().map_err(&mut note);
         let schedules =
             [("--sla-scan-schedule", &self.sla_scan_schedule), ("--deliver-schedule", &self.deliver_schedule)];
         for (option, schedule) in schedules.into_iter().filter(|(_, schedule)| !is_schedule(schedule)) {
@@ -239,17 +281,27 @@ impl Config {
         }
         let api = self.api.check().map_err(|found| found.into_iter().for_each(&mut note));
         self.oidc.provider().err().unwrap_or_default().into_iter().for_each(&mut note);
-        match (database_url, pipelines, from, mailer, public_url, api) {
+        match (database_url, pipelines, from, mailer, (public_url, attachment_key), api) {
             (
                 Ok(database_url),
                 Ok(pipelines),
                 Ok(mail_from),
                 Ok((mailer, mail_in_clear)),
-                Ok(public_url),
+                (Ok(public_url), Ok(attachment_key)),
                 Ok((policy, settings)),
             ) if problems.is_empty() => {
                 let mailer = Arc::new(mailer);
-                Ok(Checked { database_url, pipelines, mailer, mail_from, public_url, mail_in_clear, policy, settings })
+                Ok(Checked {
+                    database_url,
+                    pipelines,
+                    mailer,
+                    mail_from,
+                    public_url,
+                    mail_in_clear,
+                    policy,
+                    settings,
+                    attachment_key,
+                })
             }
             _ => Err(ConfigError(problems)),
         }
@@ -258,6 +310,35 @@ impl Config {
     /// The folder for mails, when no SMTP server is named.
     pub fn mail_dir(&self) -> PathBuf {
         self.mail.mail_dir.clone().unwrap_or_else(|| self.database.data_dir.join("mail"))
+    }
+
+    /// The folder for attached files, when no bucket is named.
+    pub fn attachment_dir(&self) -> PathBuf {
+        self.attachments.attachment_dir.clone().unwrap_or_else(|| self.database.data_dir.join("attachments"))
+    }
+
+    fn attachment_key(&self) -> Result<Option<Secret>, String> {
+        let AttachmentConfig { attachment_url, attachment_dir, attachment_key, attachment_key_file, .. } =
+            &self.attachments;
+        match attachment_url {
+            Some(_) if attachment_dir.is_some() => {
+                return Err("give --attachment-url or --attachment-dir, not both".to_owned());
+            }
+            Some(url) if url.scheme() != "s3" || url.host_str().is_none() => {
+                return Err("--attachment-url: must be s3://BUCKET/PREFIX".to_owned());
+            }
+            _ => {}
+        }
+        let key = match (attachment_key, attachment_key_file) {
+            (Some(_), Some(_)) => return Err("give --attachment-key or --attachment-key-file, not both".to_owned()),
+            (Some(key), None) => key.clone(),
+            (None, Some(file)) => Secret::from_file("--attachment-key-file", file)?,
+            (None, None) => return Ok(None),
+        };
+        if key.expose().len() < ATTACHMENT_KEY_LENGTH {
+            return Err(format!("--attachment-key: give at least {ATTACHMENT_KEY_LENGTH} random characters"));
+        }
+        Ok(Some(key))
     }
 
     /// Mails' way out, and whether it is in clear.

@@ -85,4 +85,12 @@ id! {
     SlaPolicyId("sla_policy"),
     /// An entry of the audit log.
     AuditEntryId("audit_entry"),
+    /// A comment on a ticket.
+    CommentId("comment"),
+    /// Somebody who watches a ticket.
+    TicketWatcherId("ticket_watcher"),
+    /// A link between two tickets.
+    TicketLinkId("ticket_link"),
+    /// A file of a ticket.
+    AttachmentId("attachment"),
 }

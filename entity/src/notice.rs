@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    id::{ClarificationId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
+    id::{ClarificationId, CommentId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
     vocab::{NoticeKind, NoticeState},
 };
 
@@ -19,6 +19,8 @@ pub struct Model {
     pub visit_id: Option<StageVisitId>,
     /// The question that a request is about: it is cancelled when that question was answered.
     pub clarification_id: Option<ClarificationId>,
+    /// The comment that it tells of: it is cancelled when that comment was deleted.
+    pub comment_id: Option<CommentId>,
     pub kind: NoticeKind,
     /// The contact it goes to; exactly one of contact and person is set.
     pub contact_id: Option<ContactId>,

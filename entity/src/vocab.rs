@@ -291,6 +291,26 @@ vocabulary! {
         TicketAskClient => "ticket.ask_client",
         /// The client's answer was recorded.
         TicketRecordAnswer => "ticket.record_answer",
+        /// A comment was added.
+        CommentAdd => "comment.add",
+        /// A comment was changed.
+        CommentEdit => "comment.edit",
+        /// A comment was deleted.
+        CommentDelete => "comment.delete",
+        /// Somebody watches a ticket.
+        TicketWatch => "ticket.watch",
+        /// Somebody watches a ticket no more.
+        TicketUnwatch => "ticket.unwatch",
+        /// Two tickets were linked.
+        TicketLink => "ticket.link",
+        /// A link between two tickets was removed.
+        TicketUnlink => "ticket.unlink",
+        /// An upload was asked for.
+        AttachmentRequest => "attachment.request",
+        /// A file was uploaded.
+        AttachmentUpload => "attachment.upload",
+        /// A file was removed.
+        AttachmentDelete => "attachment.delete",
         /// A company was made.
         CompanyCreate => "company.create",
         /// A company was changed.
@@ -349,6 +369,58 @@ vocabulary! {
         SlaAlertRaised => "SLA alert raised",
         /// An administrator's change of policy or calendar moved a running clock.
         ClockRecomputed => "Clock recomputed",
+        /// Somebody commented on it.
+        CommentAdded => "Comment added",
+        /// A comment was changed.
+        CommentEdited => "Comment edited",
+        /// A comment was deleted.
+        CommentDeleted => "Comment deleted",
+        /// It was linked to another ticket.
+        TicketLinked => "Ticket linked",
+        /// A link to another ticket was removed.
+        TicketUnlinked => "Ticket unlinked",
+        /// A file was attached.
+        AttachmentAdded => "Attachment added",
+        /// A file was removed.
+        AttachmentRemoved => "Attachment removed",
+    }
+
+    /// Who reads a comment or an attachment.
+    Visibility {
+        /// Staff only.
+        Internal => "Internal",
+        /// Staff, and the contacts of the ticket's company.
+        Client => "Visible to the client",
+    }
+
+    /// How a ticket relates to another one.
+    LinkKind {
+        /// It is about the same issue as the other one, which was there first or says more.
+        Duplicates => "Duplicates",
+        /// The other one's issue, or its fix, caused it.
+        CausedBy => "Caused by",
+    }
+
+    /// How a ticket relates to another one, from either side.
+    LinkRelation {
+        /// It is about the same issue as the other one.
+        Duplicates => "Duplicates",
+        /// The other one is about the same issue as this one.
+        DuplicatedBy => "Duplicated by",
+        /// The other one's issue, or its fix, caused it.
+        CausedBy => "Caused by",
+        /// Its issue, or its fix, caused the other one.
+        Causes => "Causes",
+    }
+
+    /// Where an attachment stands.
+    AttachmentState {
+        /// Its upload was allowed and has not come yet.
+        Requested => "Requested",
+        /// Uploaded and checked.
+        Ready => "Ready",
+        /// Removed; its bytes are about to be.
+        Removed => "Removed",
     }
 
     /// What a mail is about.
@@ -373,6 +445,12 @@ vocabulary! {
         SlaEscalation => "SLA escalation",
         /// The Estimated Delivery Date has passed while in Fixing.
         DeliveryOverdue => "Delivery overdue",
+        /// Somebody commented on the ticket.
+        CommentAdded => "Comment",
+        /// The ticket was assigned to the recipient.
+        Assigned => "Assigned",
+        /// A watched ticket moved to another stage.
+        TicketMoved => "Ticket moved",
     }
 
     /// Where a notice stands on its way.

@@ -10,6 +10,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_level_two_process;
 mod m20261124_000001_ticket_search;
+mod m20261124_000002_working_together;
 mod m20261124_000003_identity;
 
 /// All migrations, oldest first.
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_level_two_process::Migration),
             Box::new(m20261124_000001_ticket_search::Migration),
+            Box::new(m20261124_000002_working_together::Migration),
             Box::new(m20261124_000003_identity::Migration),
         ]
     }

@@ -126,6 +126,13 @@ pub(super) fn check_config(config: &Config) -> Result<()> {
         ("OpenID Connect", config.oidc.oidc_issuer.clone().unwrap_or_else(|| "none: only tokens made here".to_owned())),
         ("time zone", config.time_zone.name().to_owned()),
         ("pipelines", checked.pipelines.join(", ")),
+        (
+            "attachments",
+            match &config.attachments.attachment_url {
+                Some(url) => url.to_string(),
+                None => format!("files in {}", config.attachment_dir().display()),
+            },
+        ),
         ("mail from", config.mail.mail_from.clone()),
         ("mail", if checked.mail_in_clear { format!("{mail} (in clear)") } else { mail }),
         ("SLA scan", config.sla_scan_schedule.clone()),

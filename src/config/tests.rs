@@ -28,7 +28,17 @@ fn the_defaults_can_be_used_and_agree_with_the_command_lines() {
     assert_eq!(checked.pipelines, OTHER_PIPELINES);
     assert_eq!(checked.mail_from.host(), "localhost");
     assert_eq!(in_folder.mail_dir(), PathBuf::from("here/mail"));
+    assert_eq!(in_folder.attachment_dir(), PathBuf::from("here/attachments"));
     assert!(!checked.mail_in_clear);
+}
+
+#[test]
+fn attachments_have_one_place_and_a_long_key() {
+    let wrong = ["--attachment-url=s3://files/of", "--attachment-dir=here"];
+    assert_eq!(problems(&wrong), ["give --attachment-url or --attachment-dir, not both"]);
+    assert_eq!(problems(&["--attachment-url=https://files"]), ["--attachment-url: must be s3://BUCKET/PREFIX"]);
+    assert_eq!(problems(&["--attachment-key=short"]), ["--attachment-key: give at least 32 random characters"]);
+    assert_eq!(problems(&["--attachment-url=s3://files/of"]), Vec::<String>::new());
 }
 
 #[test]

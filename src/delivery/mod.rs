@@ -4,6 +4,7 @@
 //! which is what a mail carries. Example: `Mailer::send` answers `Err(Transient)`, so the outbox waits
 //! [`backoff`]`(attempts, jitter)` and tries again, at most [`MAX_ATTEMPTS`] times.
 
+pub mod attachments;
 pub mod mail;
 
 #[cfg(test)]

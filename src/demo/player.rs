@@ -10,7 +10,7 @@ use anyhow::Context;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::{
     id::{PersonId, TicketSubtypeId},
-    vocab::{Priority, Stage},
+    vocab::{Priority, Stage, Visibility},
 };
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     },
     service::{
         Service,
+        comments::NewComment,
         tickets::{FactsInput, MoveRequest, NewTicket},
     },
 };
@@ -113,6 +114,11 @@ impl<'a> Player<'a> {
                 return Ok(service.update_ticket(actor, id, needed_to_replicate(evidence()?), None).await?);
             }
             Step::Ask(question) => return Ok(service.ask_client(actor, id, question, None).await?),
+            Step::Note(body) => return self.comment(actor, ticket, body, Visibility::Internal).await,
+            Step::Say(body) => return self.comment(actor, ticket, body, Visibility::Client).await,
+            Step::Answer(answer) if !actor.is_internal() => {
+                return self.comment(actor, ticket, answer, Visibility::Client).await;
+            }
             Step::Answer(answer) => return Ok(service.record_client_answer(actor, id, answer, None).await?),
             Step::Postpone(days, why) => {
                 return Ok(service.set_estimated_delivery_date(actor, id, self.day(days), why, None).await?);
@@ -144,6 +150,20 @@ impl<'a> Player<'a> {
             Step::Reopen(stage, why) => because(why, to(stage)),
         };
         Ok(service.move_ticket(actor, id, request).await?)
+    }
+
+    /// Comments, which leaves the ticket as it was unless it answers a question.
+    async fn comment(
+        &self,
+        actor: &Actor,
+        ticket: &Ticket,
+        body: &str,
+        visibility: Visibility,
+    ) -> anyhow::Result<Ticket> {
+        let new = NewComment { id: None, ticket_id: ticket.id, body: body.to_owned(), visibility: Some(visibility) };
+        self.service.add_comment(actor, new).await?;
+        let ticket = self.service.ticket(&Actor::System, ticket.id).await?;
+        Ok(ticket.context("the ticket is gone")?.ticket)
     }
 
     fn first_facts(&self, story: &Story) -> FactsPatch {

@@ -81,8 +81,12 @@ pub(super) enum Step {
     Gather,
     /// Asked the client, which stops the clock.
     Ask(&'static str),
-    /// Recorded the client's answer, which starts the clock again.
+    /// Recorded the client's answer, which starts the clock again; clients answer by a comment.
     Answer(&'static str),
+    /// Commented for colleagues.
+    Note(&'static str),
+    /// Commented for everybody, the client too.
+    Say(&'static str),
     /// Validating → Replicating, with the evidence.
     Confirm,
     /// Replicating → Validating, with reasons.

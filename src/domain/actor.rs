@@ -5,7 +5,7 @@
 
 use entity::{
     id::{AccessTokenId, CompanyId, ContactId, PersonId},
-    vocab::{ActorKind, Scope, Stage, Team},
+    vocab::{ActorKind, Scope, Stage, Team, Visibility},
 };
 use uuid::Uuid;
 
@@ -86,6 +86,16 @@ pub enum Action {
     Administer,
     /// Send a failed notice again.
     RetryNotice,
+    /// Comment on a ticket of this company, or attach a file to it, for these readers.
+    Contribute(CompanyId, Visibility),
+    /// Change or remove what others contributed.
+    Moderate,
+    /// Watch a ticket of this company.
+    Watch(CompanyId),
+    /// Let other members of staff watch a ticket.
+    AddWatchers,
+    /// Link tickets.
+    Link,
 }
 
 impl Actor {
@@ -159,7 +169,10 @@ pub fn may(actor: &Actor, action: Action) -> bool {
             Actor::System | Actor::Integration { .. } => true,
             Actor::Contact { company_id, .. } => match action {
                 Action::SeeTickets | Action::SeeClients => true,
-                Action::FileTicket(company) | Action::AnswerClarification(company) => company == *company_id,
+                Action::FileTicket(company) | Action::AnswerClarification(company) | Action::Watch(company) => {
+                    company == *company_id
+                }
+                Action::Contribute(company, visibility) => company == *company_id && visibility == Visibility::Client,
                 _ => false,
             },
             Actor::Person(staff) => role_allows(staff, action),
@@ -194,11 +207,13 @@ const fn needed_scope(action: Action) -> Scope {
         | Action::Assign(_)
         | Action::AskClient(_)
         | Action::AnswerClarification(_) => Scope::TicketsWrite,
+        Action::Contribute(..) => Scope::CommentsWrite,
+        Action::Watch(_) | Action::AddWatchers | Action::Link => Scope::TicketsWrite,
         Action::SeeClients | Action::SeePeople => Scope::DirectoryRead,
         Action::EditClients => Scope::DirectoryWrite,
         Action::SeeNotices => Scope::NoticesRead,
         Action::ReadAudit => Scope::AuditRead,
-        Action::Administer | Action::RetryNotice => Scope::Admin,
+        Action::Administer | Action::Moderate | Action::RetryNotice => Scope::Admin,
     }
 }
 
@@ -210,15 +225,17 @@ fn role_allows(staff: &Staff, action: Action) -> bool {
         | Action::SeePeople
         | Action::SeeNotices
         | Action::FileTicket(_)
-        | Action::AnswerClarification(_) => true,
+        | Action::AnswerClarification(_)
+        | Action::Contribute(..)
+        | Action::Watch(_) => true,
         Action::Move(team) => team.map_or_else(|| staff.leads(), |team| staff.works_in(team)),
-        Action::ChangeFacts => staff.leads() || !staff.teams.is_empty(),
+        Action::ChangeFacts | Action::Link => staff.leads() || !staff.teams.is_empty(),
         Action::Estimate => staff.works_in(Team::ProjectManager),
         Action::Assign(stage) => owns(staff, stage) || staff.works_in(Team::ProjectManager),
         Action::AskClient(stage) => staff.works_in(Team::Operations) || owns(staff, stage),
         Action::EditClients => staff.works_in(Team::Operations),
-        Action::Administer | Action::ReadAudit => staff.administrator,
-        Action::RetryNotice => staff.leads(),
+        Action::Administer | Action::Moderate | Action::ReadAudit => staff.administrator,
+        Action::RetryNotice | Action::AddWatchers => staff.leads(),
     }
 }
 
@@ -272,7 +289,15 @@ mod tests {
             Action::EditClients,
             Action::Administer,
             Action::RetryNotice,
+            Action::Contribute(own, Visibility::Internal),
+            Action::Contribute(other, Visibility::Client),
+            Action::Watch(other),
+            Action::Moderate,
+            Action::AddWatchers,
+            Action::Link,
         ];
+        assert!(may(&contact, Action::Contribute(own, Visibility::Client)));
+        assert!(may(&contact, Action::Watch(own)));
         assert!(staff_only.iter().all(|action| !may(&contact, *action)));
     }
 

@@ -4,8 +4,8 @@
 //! `TicketMoved` event with `move_kind`, both stages and the reason.
 
 use entity::{
-    id::SlaAlertId,
-    vocab::{AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
+    id::{AttachmentId, CommentId, SlaAlertId, TicketId},
+    vocab::{AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, Stage, TicketField},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,21 @@ pub struct EventData {
     /// How far that alert has climbed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert_level: Option<AlertLevel>,
+    /// The comment; its words are read from it, so that those of a deleted one are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment_id: Option<CommentId>,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<AttachmentId>,
+    /// How it relates to the other ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relation: Option<LinkRelation>,
+    /// The other ticket of a link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_ticket_id: Option<TicketId>,
+    /// Whether contacts of the company see it, where that differs within a kind.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client_sees: bool,
 }
 
 /// One fact before and after, as people read it.
@@ -65,20 +80,38 @@ pub struct FieldChange {
     pub after: Option<String>,
 }
 
-/// Whether a client's contact sees events of this kind.
-pub const fn is_for_client(kind: EventKind) -> bool {
+/// Which events of a kind a client's contact sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForClient {
+    /// All.
+    Always,
+    /// Those whose data says that the client sees them.
+    WhereItSaysSo,
+    /// None.
+    Never,
+}
+
+/// Which events of a kind a client's contact sees.
+pub const fn seen_by_client(kind: EventKind) -> ForClient {
     match kind {
         EventKind::TicketCreated
         | EventKind::TicketMoved
         | EventKind::TicketTransferred
         | EventKind::ClarificationRequested
         | EventKind::ClarificationAnswered
-        | EventKind::DeliveryDateChanged => true,
+        | EventKind::DeliveryDateChanged => ForClient::Always,
+        EventKind::CommentAdded
+        | EventKind::CommentEdited
+        | EventKind::CommentDeleted
+        | EventKind::TicketLinked
+        | EventKind::TicketUnlinked
+        | EventKind::AttachmentAdded
+        | EventKind::AttachmentRemoved => ForClient::WhereItSaysSo,
         EventKind::FactsChanged
         | EventKind::TicketAssigned
         | EventKind::PriorityProposed
         | EventKind::SlaAlertRaised
-        | EventKind::ClockRecomputed => false,
+        | EventKind::ClockRecomputed => ForClient::Never,
     }
 }
 
@@ -86,7 +119,12 @@ pub const fn is_for_client(kind: EventKind) -> bool {
 /// not which way back a ticket took.
 pub fn for_client(kind: EventKind, data: &EventData) -> Option<EventData> {
     let is_promise = |change: &&FieldChange| change.field == TicketField::EstimatedDeliveryDate;
-    is_for_client(kind).then(|| match kind {
+    let is_seen = match seen_by_client(kind) {
+        ForClient::Always => true,
+        ForClient::WhereItSaysSo => data.client_sees,
+        ForClient::Never => false,
+    };
+    is_seen.then(|| match kind {
         EventKind::TicketMoved | EventKind::TicketTransferred => EventData {
             from_stage: data.from_stage,
             to_stage: data.to_stage,
@@ -100,7 +138,13 @@ pub fn for_client(kind: EventKind, data: &EventData) -> Option<EventData> {
             let changes = data.changes.iter().filter(is_promise).cloned().collect();
             EventData { changes, ..EventData::default() }
         }
-        _ => EventData::default(),
+        _ => EventData {
+            comment_id: data.comment_id,
+            attachment_id: data.attachment_id,
+            relation: data.relation,
+            other_ticket_id: data.other_ticket_id,
+            ..EventData::default()
+        },
     })
 }
 

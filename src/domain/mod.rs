@@ -1,12 +1,14 @@
 //! The rules of the Level 2 process, pure: plain data in, plain data out, `now` is an argument.
 //!
-//! May import: `entity::{vocab, id}`, chrono, serde, thiserror, url. Start reading at [`process`], which is the process page as
+//! May import: `entity::{vocab, id}`, chrono, serde, thiserror, url, infer. Start reading at [`process`], which is the process page as
 //! data, then [`moves::decide`], which every path that moves a ticket goes through.
 
 pub mod actor;
+pub mod attachment;
 pub mod calendar;
 pub mod event;
 pub mod facts;
+pub mod link;
 pub mod moves;
 pub mod notice;
 pub mod priority;

@@ -5,7 +5,7 @@
 //! needs, as it was when the change was made. Example: entering Fixing makes a `DeliveryDateSet` for the ticket's contact.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::vocab::{AlertLevel, NoticeKind, Stage};
+use entity::vocab::{AlertLevel, NoticeKind, Stage, Visibility};
 use serde::{Deserialize, Serialize};
 
 /// Everything a mail says, apart from its recipient.
@@ -45,6 +45,12 @@ pub enum NoticeFacts {
     SlaEscalation { stage: Stage, level: AlertLevel, due_at: DateTime<Utc>, assignee: Option<String> },
     /// To Tech's managers and the Project Manager: the promised day is over and the ticket is still in Fixing.
     DeliveryOverdue { date: NaiveDate, due_at: DateTime<Utc>, assignee: Option<String> },
+    /// To whoever may read it and hears of the ticket: a comment.
+    CommentAdded { body: String, author: String, visibility: Visibility },
+    /// To the assignee: the ticket is theirs now.
+    Assigned { stage: Stage, assigned_by: String },
+    /// To watching staff: the ticket moved to another stage.
+    TicketMoved { from: Stage, to: Stage, moved_by: String },
 }
 
 impl NoticeFacts {
@@ -61,6 +67,28 @@ impl NoticeFacts {
             Self::SlaBreach { .. } => NoticeKind::SlaBreach,
             Self::SlaEscalation { .. } => NoticeKind::SlaEscalation,
             Self::DeliveryOverdue { .. } => NoticeKind::DeliveryOverdue,
+            Self::CommentAdded { .. } => NoticeKind::CommentAdded,
+            Self::Assigned { .. } => NoticeKind::Assigned,
+            Self::TicketMoved { .. } => NoticeKind::TicketMoved,
+        }
+    }
+
+    /// Whether a client's contact may get it; the others speak of SLAs, stages and staff.
+    pub const fn is_for_clients(&self) -> bool {
+        match self {
+            Self::DeliveryDateSet { .. }
+            | Self::DeliveryDateChanged { .. }
+            | Self::Delivered { .. }
+            | Self::ClosedUnresolved { .. }
+            | Self::ClarificationRequested { .. } => true,
+            Self::CommentAdded { visibility, .. } => matches!(visibility, Visibility::Client),
+            Self::ClarificationAnswered { .. }
+            | Self::SlaWarning { .. }
+            | Self::SlaBreach { .. }
+            | Self::SlaEscalation { .. }
+            | Self::DeliveryOverdue { .. }
+            | Self::Assigned { .. }
+            | Self::TicketMoved { .. } => false,
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum Code {
     ClarificationOpen,
     /// There is no unanswered question to the client.
     NoClarification,
+    /// The ticket has as many of these as it may have.
+    LimitReached,
 }
 
 /// One problem, with the input field it is about.

@@ -42,6 +42,8 @@ pub enum UserErrorCode {
     ClarificationOpen,
     /// There is no unanswered question to the client.
     NoClarification,
+    /// The ticket has as many of these as it may have.
+    LimitReached,
 }
 
 /// Something that the caller can mend. Nothing was changed.
@@ -129,6 +131,10 @@ impl From<&ServiceError> for ApiError {
             ServiceError::MissingScope(_) => Self::forbidden(&error.to_string()),
             ServiceError::IssuerUnavailable(_) => Self::new("UNAVAILABLE", "not available now; try again in a moment"),
             ServiceError::Store(error) => Self::of_store(error),
+            ServiceError::Attachments(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "the attachment store failed");
+                Self::internal()
+            }
         }
     }
 }

@@ -6,10 +6,10 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
     calendar, clarification, company, contact,
     id::{
-        AccessTokenId, CalendarId, ClarificationId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId,
-        StageVisitId, TicketId, TicketSubtypeId,
+        AccessTokenId, AttachmentId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId, NoticeId, PersonId,
+        SlaAlertId, SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
     },
-    notice, sla_alert, sla_policy, ticket_event, ticket_subtype,
+    notice, sla_alert, sla_policy, ticket_event, ticket_subtype, ticket_watcher,
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,8 +17,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     domain::{actor::Actor, visit::Visit},
     graphql::types::history::EventId,
-    service::{Service, ServiceError, queries::WithNames},
-    store::{directory::PersonWithTeams, events::EventWindow, page::Page, tickets::TicketView},
+    service::{
+        Service, ServiceError, attachments::AttachmentView, comments::CommentView, links::LinkView, queries::WithNames,
+    },
+    store::{comments::Stretch, directory::PersonWithTeams, events::EventWindow, page::Page, tickets::TicketView},
 };
 
 /// Reads for one caller.
@@ -57,6 +59,24 @@ pub struct AlertsOf(pub TicketId);
 /// The notices of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoticesOf(pub TicketId);
+/// A stretch of the comments of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentsOf(pub TicketId, pub Stretch);
+/// How many comments a ticket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentCountOf(pub TicketId);
+/// The files of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttachmentsOf(pub TicketId);
+/// The files of a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttachmentsOfComment(pub CommentId);
+/// The links of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinksOf(pub TicketId);
+/// The watchers of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WatchersOf(pub TicketId);
 /// The questions to the client of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClarificationsOf(pub TicketId);
@@ -133,6 +153,91 @@ impl Loader<ClarificationsOf> for Loaders {
     }
 }
 
+impl Loader<CommentsOf> for Loaders {
+    type Value = Vec<CommentView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CommentsOf]) -> Loaded<CommentsOf, Vec<CommentView>> {
+        let mut tickets: HashMap<Stretch, Vec<TicketId>> = HashMap::new();
+        for CommentsOf(ticket, stretch) in keys {
+            tickets.entry(*stretch).or_default().push(*ticket);
+        }
+        let mut loaded = HashMap::new();
+        for (stretch, tickets) in tickets {
+            let comments = self.service.comments_of(&self.actor, &tickets, &stretch).await?;
+            loaded.extend(grouped(comments, |comment| CommentsOf(comment.row.ticket_id, stretch)));
+        }
+        Ok(loaded)
+    }
+}
+
+impl Loader<CommentCountOf> for Loaders {
+    type Value = i64;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CommentCountOf]) -> Loaded<CommentCountOf, i64> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let counts = self.service.comment_counts(&self.actor, &ids).await?;
+        Ok(counts.into_iter().map(|(id, count)| (CommentCountOf(id), count)).collect())
+    }
+}
+
+impl Loader<AttachmentsOf> for Loaders {
+    type Value = Vec<AttachmentView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttachmentsOf]) -> Loaded<AttachmentsOf, Vec<AttachmentView>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.attachments_of(&self.actor, &ids).await?, |file| AttachmentsOf(file.row.ticket_id)))
+    }
+}
+
+impl Loader<AttachmentsOfComment> for Loaders {
+    type Value = Vec<AttachmentView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttachmentsOfComment]) -> Loaded<AttachmentsOfComment, Vec<AttachmentView>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let mut files: HashMap<_, Vec<_>> = HashMap::new();
+        for file in self.service.attachments_of_comments(&self.actor, &ids).await? {
+            if let Some(comment) = file.row.comment_id {
+                files.entry(AttachmentsOfComment(comment)).or_default().push(file);
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Loader<AttachmentId> for Loaders {
+    type Value = AttachmentView;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttachmentId]) -> Loaded<AttachmentId, AttachmentView> {
+        let files = self.service.attachments_by_id(&self.actor, keys).await?;
+        Ok(files.into_iter().map(|file| (file.row.id, file)).collect())
+    }
+}
+
+impl Loader<LinksOf> for Loaders {
+    type Value = Vec<LinkView>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[LinksOf]) -> Loaded<LinksOf, Vec<LinkView>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.links(&self.actor, &ids).await?, |link| LinksOf(link.ticket_id)))
+    }
+}
+
+impl Loader<WatchersOf> for Loaders {
+    type Value = Vec<WithNames<ticket_watcher::Model>>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[WatchersOf]) -> Loaded<WatchersOf, Vec<WithNames<ticket_watcher::Model>>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.watchers(&self.actor, &ids).await?, |watcher| WatchersOf(watcher.row.ticket_id)))
+    }
+}
+
 /// Rows by their ids, as one function of the service finds them.
 macro_rules! by_id {
     ($($id:ty => $value:ty: $function:ident($($actor:ident)?),)+) => {$(
@@ -158,6 +263,7 @@ by_id! {
     SlaAlertId => sla_alert::Model: alerts_by_id(actor),
     NoticeId => WithNames<notice::Model>: notices_by_id(actor),
     CalendarId => calendar::Model: calendars_by_id(actor),
+    CommentId => CommentView: comments_by_id(actor),
     SlaPolicyId => (sla_policy::Model, calendar::Model): sla_policies_by_id(actor),
 }
 

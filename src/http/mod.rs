@@ -5,6 +5,7 @@
 //! outlives the connection, and is answered with the id as `x-request-id`.
 
 mod answer;
+mod attachments;
 mod auth;
 mod connections;
 mod graphiql;
@@ -98,6 +99,7 @@ pub fn router(state: HttpState) -> Router {
     let mut router = Router::new()
         .route("/graphql", any(graphql_http::handle))
         .route("/graphql/ws", any(graphql_ws::handle))
+        .route("/attachments/{id}", get(attachments::get).put(attachments::put))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(graphiql)

@@ -6,6 +6,7 @@
 
 mod deliver;
 mod sla_scan;
+mod sweep;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -20,6 +21,9 @@ use crate::{
     logging::chain,
     service::{Service, ServiceError, deliver::MailRoute},
 };
+
+/// What is not kept can wait; nobody sees it any more.
+const SWEEP_SCHEDULE: &str = "30 */10 * * * *";
 
 /// What jobs work with.
 #[derive(Clone)]
@@ -54,9 +58,10 @@ type Run = fn(Tools) -> BoxFuture<'static, Result<(), ServiceError>>;
 /// Starts the jobs.
 pub async fn start(tools: Tools, schedules: &Schedules) -> Result<Jobs, JobSchedulerError> {
     let jobs = Jobs { scheduler: JobScheduler::new().await?, stop: tools.stop.clone(), runs: TaskTracker::new() };
-    let all: [(&'static str, &str, Run); 2] = [
+    let all: [(&'static str, &str, Run); 3] = [
         ("sla_scan", &schedules.sla_scan, |tools| sla_scan::run(tools).boxed()),
         ("deliver", &schedules.deliver, |tools| deliver::run(tools).boxed()),
+        ("sweep", SWEEP_SCHEDULE, |tools| sweep::run(tools).boxed()),
     ];
     for (name, schedule, run) in all {
         jobs.add(name, schedule, run, tools.clone()).await?;

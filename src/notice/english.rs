@@ -6,6 +6,7 @@
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use entity::vocab::Visibility;
 
 use super::text::{many_lines, one_line};
 use super::{Bodies, Page, RenderError};
@@ -77,6 +78,14 @@ letter!(
     "en/delivery_overdue.html"
 );
 
+letter!(comment_added(author: &'a str, body: &'a str, internal: bool), "en/comment_added.txt", "en/comment_added.html");
+letter!(assigned(stage: &'a str, assigned_by: &'a str), "en/assigned.txt", "en/assigned.html");
+letter!(
+    ticket_moved(from: &'a str, to: &'a str, moved_by: &'a str),
+    "en/ticket_moved.txt",
+    "en/ticket_moved.html"
+);
+
 /// Says the facts in English, instants in `zone` and UTC.
 pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<Bodies, RenderError> {
     match facts {
@@ -100,6 +109,13 @@ pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<B
         }
         NoticeFacts::DeliveryOverdue { date, due_at, assignee } => {
             delivery_overdue(page, &day(*date), &instant(*due_at, zone), name(assignee).as_deref())
+        }
+        NoticeFacts::CommentAdded { body, author, visibility } => {
+            comment_added(page, &one_line(author), &many_lines(body), *visibility == Visibility::Internal)
+        }
+        NoticeFacts::Assigned { stage, assigned_by } => assigned(page, stage.label(), &one_line(assigned_by)),
+        NoticeFacts::TicketMoved { from, to, moved_by } => {
+            ticket_moved(page, from.label(), to.label(), &one_line(moved_by))
         }
     }
 }

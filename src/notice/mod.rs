@@ -99,7 +99,7 @@ impl Locale {
 /// Puts a notice into the recipient's language and time zone.
 pub fn render(content: &NoticeContent, recipient: &Recipient, site: &Site) -> Result<RenderedNotice, RenderError> {
     let kind = content.facts.kind();
-    if recipient.is_client && !is_for_clients(kind) {
+    if recipient.is_client && !content.facts.is_for_clients() {
         return Err(RenderError::NotForClients(kind));
     }
     let key = text::one_line(&content.ticket_key);
@@ -120,22 +120,6 @@ pub fn render(content: &NoticeContent, recipient: &Recipient, site: &Site) -> Re
         Locale::English => english::render(&content.facts, &page, recipient.time_zone)?,
     };
     Ok(RenderedNotice { text: bodies.text, html: bodies.html, subject })
-}
-
-/// Whether a client's contact may get this kind; the others speak of SLAs, stages and staff.
-const fn is_for_clients(kind: NoticeKind) -> bool {
-    match kind {
-        NoticeKind::DeliveryDateSet
-        | NoticeKind::DeliveryDateChanged
-        | NoticeKind::Delivered
-        | NoticeKind::ClosedUnresolved
-        | NoticeKind::ClarificationRequested => true,
-        NoticeKind::ClarificationAnswered
-        | NoticeKind::SlaWarning
-        | NoticeKind::SlaBreach
-        | NoticeKind::SlaEscalation
-        | NoticeKind::DeliveryOverdue => false,
-    }
 }
 
 /// A mail's body, both ways.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use entity::vocab::{AlertLevel, Stage};
+use entity::vocab::{AlertLevel, Stage, Visibility};
 
 use super::{Recipient, RenderError, RenderedNotice, Site, english, render, text};
 use crate::domain::notice::{NoticeContent, NoticeFacts};
@@ -83,11 +83,18 @@ fn every_kind() -> Vec<NoticeFacts> {
         NoticeFacts::SlaBreach { stage: Stage::Validating, due_at, assignee: None },
         NoticeFacts::SlaEscalation { stage: Stage::Estimating, level: AlertLevel::EscalationTwo, due_at, assignee },
         NoticeFacts::DeliveryOverdue { date: date("2026-11-27"), due_at, assignee: None },
+        NoticeFacts::CommentAdded {
+            body: "Please try it in a private window.\nDoes it still stop?".into(),
+            author: "Mona Adler".into(),
+            visibility: Visibility::Client,
+        },
+        NoticeFacts::Assigned { stage: Stage::Replicating, assigned_by: "Mona Adler".into() },
+        NoticeFacts::TicketMoved { from: Stage::Verifying, to: Stage::ClosedResolved, moved_by: "Mona Adler".into() },
     ]
 }
 
 fn is_for_staff(facts: &NoticeFacts) -> bool {
-    !super::is_for_clients(facts.kind())
+    !facts.is_for_clients()
 }
 
 #[test]

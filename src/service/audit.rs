@@ -14,7 +14,9 @@ use entity::{
 use sea_orm::{ConnectionTrait, Order};
 use serde_json::{Map, Value as Json};
 
-pub(super) use self::snapshot::{of_calendar, of_company, of_contact, of_person, of_policy, of_subtype, of_ticket};
+pub(super) use self::snapshot::{
+    of_attachment, of_calendar, of_comment, of_company, of_contact, of_person, of_policy, of_subtype, of_ticket,
+};
 use crate::{
     domain::{
         actor::{Action, Actor},

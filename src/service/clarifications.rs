@@ -1,8 +1,11 @@
 //! Asking the client, and the answer.
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
 use entity::{
     clarification,
-    id::{ClarificationId, ClockPauseId, TicketId},
+    id::{ClarificationId, ClockPauseId, PersonId, TicketId},
     person,
     vocab::{AuditAction, EventKind, PauseReason, Stage},
 };
@@ -20,7 +23,7 @@ use crate::{
         refusal::{Code, Problem},
         ticket::Ticket,
     },
-    service::{Result, Service, audit::Change, outbox::About, require, require_scope},
+    service::{Result, Service, audit::Change, comments::name_of, outbox::About, require, require_scope},
     store::{self, StoreError},
 };
 
@@ -92,6 +95,21 @@ impl Service {
         let asked = store::clarifications::open_of(&tx, id).await?.ok_or_else(|| {
             Problem::of(Code::NoClarification, "no question to the client is open; ask one with askClient")
         })?;
+        self.record_answer(&tx, actor, &mut ticket, asked, answer, now).await?;
+        self.commit(tx).await?;
+        Ok(ticket)
+    }
+
+    /// Stores the answer to a question, ends its pause and tells the owner; answers who was told.
+    pub(super) async fn record_answer(
+        &self,
+        tx: &DatabaseTransaction,
+        actor: &Actor,
+        ticket: &mut Ticket,
+        asked: clarification::Model,
+        answer: String,
+        now: DateTime<Utc>,
+    ) -> Result<BTreeSet<PersonId>> {
         let row = clarification::Model {
             answer: Some(answer.clone()),
             answered_at: Some(now),
@@ -99,21 +117,19 @@ impl Service {
             answered_by_id: actor.uuid(),
             ..asked.clone()
         };
-        store::clarifications::save(&tx, row).await?;
-        if let Some(mut visit) = store::visits::lock_open_of(&tx, id).await?
+        store::clarifications::save(tx, row).await?;
+        if let Some(mut visit) = store::visits::lock_open_of(tx, ticket.id).await?
             && visit.resume(now)
         {
-            store::visits::save(&tx, &visit).await?;
+            store::visits::save(tx, &visit).await?;
         }
         ticket.updated_at = now;
-        store::tickets::save(&tx, &mut ticket).await?;
+        store::tickets::save(tx, ticket).await?;
         let event = told(EventKind::ClarificationAnswered, &answer);
-        store::events::append(&tx, id, actor, now, &[event]).await?;
+        store::events::append(tx, ticket.id, actor, now, &[event]).await?;
         let recorded = json!({ "answer": answer });
-        self.audit(&tx, actor, now, Change::made(AuditAction::TicketRecordAnswer, id, recorded)).await?;
-        self.tell_owner(&tx, actor, &ticket, &asked, answer).await?;
-        self.commit(tx).await?;
-        Ok(ticket)
+        self.audit(tx, actor, now, Change::made(AuditAction::TicketRecordAnswer, ticket.id, recorded)).await?;
+        self.tell_owner(tx, actor, ticket, &asked, answer).await
     }
 
     /// The owner is the assignee; without one, whoever asked; without either, the stage's team. Nobody is told what they
@@ -125,7 +141,7 @@ impl Service {
         ticket: &Ticket,
         asked: &clarification::Model,
         answer: String,
-    ) -> Result<()> {
+    ) -> Result<BTreeSet<PersonId>> {
         let people = store::directory::active_people(tx).await?;
         let find = |id| people.iter().find(|row| Some(row.person.id) == id).map(|row| &row.person);
         let owner = find(ticket.assignee.as_ref().map(|person| person.id)).or_else(|| find(asked.asked_by));
@@ -138,22 +154,16 @@ impl Service {
             }
         };
         told.retain(|person| Some(person.id) != actor.person_id());
-        let answered_by = match actor {
-            Actor::Person(staff) => find(Some(staff.id)).map_or_else(String::new, |person| person.name.clone()),
-            Actor::Contact { id, .. } => {
-                store::directory::contact(tx, *id).await?.map_or_else(String::new, |contact| contact.name)
-            }
-            Actor::Integration { name, .. } => name.clone(),
-            Actor::System => "Secondline".to_owned(),
-        };
+        let answered_by = name_of(tx, actor).await?;
         let facts = NoticeFacts::ClarificationAnswered { question: asked.question.clone(), answer, answered_by };
         let now = ticket.updated_at;
         let occasion = asked.id.to_string();
         let rows = told
-            .into_iter()
+            .iter()
             .map(|person| self.to_person(ticket, person, facts.clone(), About::default(), &occasion, now))
             .collect::<Result<Vec<_>>>()?;
-        Ok(store::notices::enqueue(tx, rows).await?)
+        store::notices::enqueue(tx, rows).await?;
+        Ok(told.into_iter().map(|person| person.id).collect())
     }
 }
 

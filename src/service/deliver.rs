@@ -134,6 +134,16 @@ impl Service {
         {
             return Ok(Some("the question had been answered, or the ticket closed"));
         }
+        if let Some(comment) = notice.comment_id
+            && !store::notices::comment_stands(&self.db, comment).await?
+        {
+            return Ok(Some("the comment had been deleted"));
+        }
+        if notice.kind == NoticeKind::Assigned
+            && store::notices::assignee_of(&self.db, notice.ticket_id).await? != notice.person_id
+        {
+            return Ok(Some("the ticket had been assigned to somebody else"));
+        }
         let closed_as = match notice.kind {
             NoticeKind::Delivered => Stage::ClosedResolved,
             NoticeKind::ClosedUnresolved => Stage::ClosedUnresolved,

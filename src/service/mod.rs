@@ -3,13 +3,16 @@
 //! May import: `store`, `domain`, `notice`, `delivery`, `oidc`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
+pub mod attachments;
 pub mod audit;
 pub mod clarifications;
 pub mod clock_changes;
+pub mod comments;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
 mod identities;
+pub mod links;
 pub mod lookups;
 pub mod outbox;
 pub mod policies;
@@ -19,6 +22,7 @@ pub mod setup;
 pub mod sla_scan;
 pub mod tickets;
 pub mod tokens;
+pub mod watchers;
 
 use std::sync::Arc;
 
@@ -32,11 +36,11 @@ use crate::{
         refusal::{Code, Problem, Refusal},
     },
     oidc::Provider,
-    service::{audit::Origin, feed::Feed},
+    service::{attachments::Attachments, audit::Origin, feed::Feed},
     store::{StoreError, connection},
 };
 
-pub use crate::store::connection::SchemaState;
+pub use crate::{delivery::attachments::AttachmentError, store::connection::SchemaState};
 
 /// The use cases, over one database and one clock.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ pub struct Service {
     origin: Option<Arc<Origin>>,
     /// The issuer whose tokens are believed, besides our own.
     provider: Option<Arc<Provider>>,
+    /// Where files are kept; none for commands that handle none.
+    attachments: Option<Arc<Attachments>>,
 }
 
 /// Why a use case was not carried out. Nothing was changed.
@@ -73,6 +79,9 @@ pub enum ServiceError {
     /// The store could not do it.
     #[error(transparent)]
     Store(StoreError),
+    /// The attachment store could not do it, or the file is not what it was to be.
+    #[error(transparent)]
+    Attachments(#[from] AttachmentError),
 }
 
 impl ServiceError {
@@ -109,7 +118,13 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 impl Service {
     /// The use cases over a migrated database.
     pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
-        Self { db, clock, pipelines, feed: Feed::new(), origin: None, provider: None }
+        Self { db, clock, pipelines, feed: Feed::new(), origin: None, provider: None, attachments: None }
+    }
+
+    /// The same, with a place for files.
+    #[must_use]
+    pub fn with_attachments(self, attachments: Attachments) -> Self {
+        Self { attachments: Some(Arc::new(attachments)), ..self }
     }
 
     /// The clock that the use cases read.

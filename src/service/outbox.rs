@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{ClarificationId, NoticeId, PersonId, StageVisitId},
+    id::{ClarificationId, CommentId, NoticeId, PersonId, StageVisitId},
     notice, person,
     vocab::{AlertLevel, AuditAction, NoticeState, Stage, Team},
 };
@@ -17,7 +17,7 @@ use crate::{
         notice::{NoticeContent, NoticeFacts},
         process,
         refusal::{Code, Problem},
-        ticket::Ticket,
+        ticket::{Contact, Ticket},
     },
     service::{Result, Service, ServiceError, audit::Change, queries::WithNames, require},
     store::{self, StoreError, directory::PersonWithTeams},
@@ -28,6 +28,7 @@ use crate::{
 pub(super) struct About {
     pub visit_id: Option<StageVisitId>,
     pub clarification_id: Option<ClarificationId>,
+    pub comment_id: Option<CommentId>,
 }
 
 impl Service {
@@ -54,8 +55,21 @@ impl Service {
         about: About,
         now: DateTime<Utc>,
     ) -> Result<notice::Model> {
-        let contact = &ticket.contact;
-        let key = format!("{}:{}:{}:{}", facts.kind().word(), ticket.id, ticket.version, contact.id);
+        let occasion = format!("{}:{}", ticket.id, ticket.version);
+        self.to_contact(ticket, &ticket.contact, facts, about, &occasion, now)
+    }
+
+    /// A notice to a contact of the ticket's company; `occasion` tells it from the next one of its kind.
+    pub(super) fn to_contact(
+        &self,
+        ticket: &Ticket,
+        contact: &Contact,
+        facts: NoticeFacts,
+        about: About,
+        occasion: &str,
+        now: DateTime<Utc>,
+    ) -> Result<notice::Model> {
+        let key = format!("{}:{occasion}:{}", facts.kind().word(), contact.id);
         let row = self.row(ticket, facts, about, key, now)?;
         Ok(notice::Model {
             contact_id: Some(contact.id),
@@ -125,6 +139,7 @@ impl Service {
             ticket_id: ticket.id,
             visit_id: about.visit_id,
             clarification_id: about.clarification_id,
+            comment_id: about.comment_id,
             kind,
             contact_id: None,
             person_id: None,

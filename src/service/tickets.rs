@@ -243,6 +243,8 @@ impl Service {
         self.move_clock(&tx, before, &ticket, now).await?;
         store::events::append(&tx, ticket.id, actor, now, &events).await?;
         self.audit(&tx, actor, now, Change::decided(before, &ticket, &events)).await?;
+        self.tell_watchers(&tx, actor, before, &ticket, &client_notices).await?;
+        self.tell_assignee(&tx, actor, before, &ticket, now).await?;
         self.tell_client(&tx, &ticket, client_notices, now).await?;
         self.commit(tx).await?;
         Ok(ticket)
@@ -342,6 +344,6 @@ fn reference(actor: &Actor, text: Option<String>) -> Result<Option<String>> {
     .transpose()
 }
 
-fn as_contact(row: contact::Model) -> Contact {
+pub(super) fn as_contact(row: contact::Model) -> Contact {
     Contact { id: row.id, name: row.name, email: row.email, locale: row.locale, time_zone: row.time_zone }
 }

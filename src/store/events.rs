@@ -18,7 +18,7 @@ use sea_orm::{
 use crate::{
     domain::{
         actor::Actor,
-        event::{Event, EventData, is_for_client},
+        event::{Event, EventData, ForClient, seen_by_client},
     },
     store::{Result, StoreError, page::Page, tickets::of_tickets_in},
 };
@@ -66,6 +66,9 @@ pub fn data(row: &ticket_event::Model) -> Result<EventData> {
     serde_json::from_value(row.data.clone()).map_err(|error| StoreError::corrupt("event", error))
 }
 
+/// Whether an event's data says that the client sees it; JSON's true reads as 1 on SQLite.
+const SAYS_SO: &str = "CAST(data ->> 'client_sees' AS TEXT) IN ('true', '1')";
+
 /// The part of a ticket's history that is asked for, by places in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventWindow {
@@ -85,8 +88,10 @@ impl EventWindow {
     fn of(&self, tickets: &[TicketId]) -> Condition {
         let mut events = Condition::all().add(ticket_event::COLUMN.ticket_id.is_in(tickets.iter().copied()));
         if self.for_client {
-            let seen = EventKind::all().filter(|kind| is_for_client(*kind));
-            events = events.add(ticket_event::COLUMN.kind.is_in(seen));
+            let seen = |how| EventKind::all().filter(move |kind| seen_by_client(*kind) == how);
+            let kind = || ticket_event::COLUMN.kind;
+            let said = Condition::all().add(kind().is_in(seen(ForClient::WhereItSaysSo))).add(Expr::cust(SAYS_SO));
+            events = events.add(Condition::any().add(kind().is_in(seen(ForClient::Always))).add(said));
         }
         events
     }

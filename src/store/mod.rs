@@ -5,13 +5,16 @@
 //! assignee, and holds its row until the caller's transaction ends.
 
 pub mod alerts;
+pub mod attachments;
 pub mod audit;
 pub mod clarifications;
+pub mod comments;
 pub mod connection;
 pub mod criteria;
 pub mod directory;
 pub mod directory_lists;
 pub mod events;
+pub mod links;
 pub mod notices;
 pub mod page;
 pub mod policies;
@@ -20,6 +23,7 @@ pub mod ticket_order;
 pub mod tickets;
 pub mod tokens;
 pub mod visits;
+pub mod watchers;
 
 use sea_orm::{DbErr, SqlErr};
 

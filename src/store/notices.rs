@@ -1,8 +1,8 @@
 //! The outbox: notices that wait, and the ledger of those that were told.
 
 use ::entity::{
-    clarification,
-    id::{ClarificationId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
+    clarification, comment,
+    id::{ClarificationId, CommentId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
     notice, stage_visit, ticket,
     vocab::{NoticeKind, NoticeState, Stage},
 };
@@ -178,6 +178,18 @@ pub async fn question_is_open(db: &impl ConnectionTrait, question: Clarification
         .join(JoinType::InnerJoin, clarification::Relation::Ticket.def())
         .filter(ticket::COLUMN.stage.is_in(OPEN));
     super::page::exists(db, selection).await
+}
+
+/// Whether a comment was not deleted.
+pub async fn comment_stands(db: &impl ConnectionTrait, comment: CommentId) -> Result<bool> {
+    let selection = comment::Entity::find().filter(comment::COLUMN.id.eq(comment));
+    super::page::exists(db, selection.filter(comment::COLUMN.deleted_at.is_null())).await
+}
+
+/// The assignee of a ticket.
+pub async fn assignee_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<PersonId>> {
+    let row = ticket::Entity::find_by_id(ticket).select_only().column(ticket::Column::AssigneeId);
+    Ok(row.into_tuple::<Option<PersonId>>().one(db).await?.flatten())
 }
 
 /// The stage of a ticket.

@@ -12,7 +12,7 @@ use sea_orm::{
 
 use crate::{
     domain::search::{Search, words},
-    store::Result,
+    store::{Result, comments},
 };
 
 /// The texts of a ticket.
@@ -52,11 +52,10 @@ async fn texts(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<Tex
         .into_tuple::<(i64, String, String, Option<String>)>()
         .one(db)
         .await?;
-    Ok(row.map(|(number, subject, description, steps)| Texts {
-        number,
-        for_all: [Some(subject), Some(description), steps].into_iter().flatten().collect(),
-        for_staff: Vec::new(),
-    }))
+    let Some((number, subject, description, steps)) = row else { return Ok(None) };
+    let (of_all_comments, of_client_comments) = comments::texts_of(db, ticket).await?;
+    let for_all = [Some(subject), Some(description), steps, Some(of_client_comments)].into_iter().flatten().collect();
+    Ok(Some(Texts { number, for_all, for_staff: vec![of_all_comments] }))
 }
 
 /// The tickets that a search finds, over a selection of tickets. A key finds its ticket as well.

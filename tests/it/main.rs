@@ -3,11 +3,14 @@
 #![cfg(test)]
 
 mod architecture;
+mod attachments;
 mod audit;
 mod bad_input;
 mod clarifications;
+mod comments;
 mod delivery;
 mod directory;
+mod links;
 mod lists;
 mod moves;
 mod nodes;
@@ -34,3 +37,4 @@ mod transport;
 mod two_servers;
 mod visibility;
 mod walk;
+mod watchers;

@@ -8,7 +8,7 @@ use crate::demo::{
     },
     script::{
         ANDROID_APP, API_CLIENT, CHROME_ON_WINDOWS, Entry, Evidence, FIREFOX_ON_LINUX, SAFARI_ON_IPAD, SAFARI_ON_MAC,
-        Step::{Assign, Confirm, Fix, Postpone, Promise, PromiseAs, RejectFix, Replicate, Take},
+        Step::{Assign, Confirm, Fix, Note, Postpone, Promise, PromiseAs, RejectFix, Replicate, Say, Take},
         Story, at, days_ago, hours_ago,
     },
 };
@@ -247,8 +247,19 @@ pub(super) static STORIES: [Story; 8] = [
             at(days_ago(3, 17), Priya, Take),
             at(days_ago(3, 6), Priya, Confirm),
             at(days_ago(2, 20), Noor, Take),
+            at(
+                days_ago(2, 1),
+                Noor,
+                Note("Both systems stamp changes with their own clock, and the CRM's is two hours ahead."),
+            ),
             at(days_ago(1, 22), Noor, Replicate),
             at(days_ago(1, 10), Daniel, Promise(6)),
+            at(
+                days_ago(1, 9),
+                Daniel,
+                Say("We found the cause. Until the fix is there, please change addresses in both systems."),
+            ),
+            at(days_ago(1, 6), Katrin, Say("Thank you, we can live with that until next week.")),
         ],
     },
     Story {

@@ -3,12 +3,18 @@
 mod directory;
 mod policies;
 mod tickets;
+mod together;
 
 use async_graphql::MergedObject;
 
 /// The mutations.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(tickets::TicketMutations, directory::DirectoryMutations, policies::PolicyMutations);
+pub struct Mutation(
+    tickets::TicketMutations,
+    directory::DirectoryMutations,
+    policies::PolicyMutations,
+    together::TogetherMutations,
+);
 
 /// Declares what mutations answer.
 macro_rules! payloads {

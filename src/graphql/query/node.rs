@@ -4,8 +4,8 @@ use std::{hash::Hash, str::FromStr, sync::Arc};
 
 use async_graphql::{Context, ID, Object, dataloader::Loader};
 use entity::id::{
-    CalendarId, ClarificationId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, StageVisitId,
-    TicketId, TicketSubtypeId,
+    AttachmentId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId,
+    SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
 };
 use futures_util::future::try_join_all;
 
@@ -18,6 +18,8 @@ use crate::{
         loader::Loaders,
         types::{
             Node,
+            attachment::Attachment,
+            comment::Comment,
             directory::{Company, Contact, TicketSubtype},
             history::{EventId, TicketEvent},
             policy::{Calendar, SlaPolicy},
@@ -68,6 +70,8 @@ async fn find(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
         TicketId::PREFIX => load::<TicketId>(context, id).await?.map(|ticket| Node::Ticket(ticket.into())),
         CompanyId::PREFIX => load::<CompanyId>(context, id).await?.map(|row| Node::Company(Company(row))),
         ContactId::PREFIX => load::<ContactId>(context, id).await?.map(|row| Node::Contact(Contact(row))),
+        AttachmentId::PREFIX => load::<AttachmentId>(context, id).await?.map(|view| Node::Attachment(Attachment(view))),
+        CommentId::PREFIX => load::<CommentId>(context, id).await?.map(|view| Node::Comment(Comment(view))),
         ClarificationId::PREFIX => {
             load::<ClarificationId>(context, id).await?.map(|row| Node::Clarification(row.into()))
         }
@@ -86,7 +90,12 @@ async fn find(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
 /// What one must be allowed to do to see what has ids of this kind.
 fn needed(prefix: &str) -> Action {
     match prefix {
-        TicketId::PREFIX | ClarificationId::PREFIX | EventId::PREFIX | TicketSubtypeId::PREFIX => Action::SeeTickets,
+        TicketId::PREFIX
+        | AttachmentId::PREFIX
+        | ClarificationId::PREFIX
+        | CommentId::PREFIX
+        | EventId::PREFIX
+        | TicketSubtypeId::PREFIX => Action::SeeTickets,
         CompanyId::PREFIX | ContactId::PREFIX => Action::SeeClients,
         PersonId::PREFIX => Action::SeePeople,
         NoticeId::PREFIX => Action::SeeNotices,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     id::{AccessTokenId, ParseIdError},
     ticket_event,
-    vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, MoveKind, Stage, TicketField},
+    vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, Stage, TicketField},
 };
 use uuid::Uuid;
 
@@ -17,6 +17,8 @@ use crate::{
         context::{is_internal, loaders},
         error::ApiError,
         types::{
+            attachment::Attachment,
+            comment::Comment,
             directory::{Contact, Person},
             sla::SlaAlert,
             ticket::Ticket,
@@ -178,6 +180,29 @@ impl TicketEvent {
     async fn alert(&self, context: &Context<'_>) -> Result<Option<SlaAlert>, ApiError> {
         let Some(id) = self.data.alert_id else { return Ok(None) };
         Ok(loaders(context)?.load_one(id).await?.map(SlaAlert))
+    }
+
+    /// How it relates to the other ticket that it was linked to, or unlinked from.
+    async fn link_relation(&self) -> Option<LinkRelation> {
+        self.data.relation
+    }
+
+    /// The other ticket, as it is now.
+    async fn other_ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
+        let Some(id) = self.data.other_ticket_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Ticket::from))
+    }
+
+    /// The comment, as it is now.
+    async fn comment(&self, context: &Context<'_>) -> Result<Option<Comment>, ApiError> {
+        let Some(id) = self.data.comment_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Comment))
+    }
+
+    /// The file, as it is now; null when it was removed.
+    async fn attachment(&self, context: &Context<'_>) -> Result<Option<Attachment>, ApiError> {
+        let Some(id) = self.data.attachment_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Attachment))
     }
 
     /// The ticket, as it is now.

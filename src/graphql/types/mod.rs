@@ -1,18 +1,24 @@
 //! The object types of the API, each a thin wrapper over a domain value or a row.
 
+pub mod attachment;
 pub mod audit;
+pub mod comment;
 pub mod directory;
 pub mod history;
+pub mod link;
 pub mod notice;
 pub mod policy;
 pub mod process;
 pub mod rate_limit;
 pub mod sla;
 pub mod ticket;
+pub mod watcher;
 
 use async_graphql::{ID, Interface};
 
 use self::{
+    attachment::Attachment,
+    comment::Comment,
     directory::{Company, Contact, Person, TicketSubtype},
     history::TicketEvent,
     notice::Notice,
@@ -37,4 +43,6 @@ pub enum Node {
     Clarification(Clarification),
     StageVisit(StageVisit),
     TicketEvent(TicketEvent),
+    Comment(Comment),
+    Attachment(Attachment),
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     clarification, company, contact,
     id::ClarificationId,
-    person,
+    person, ticket_watcher,
     vocab::{
         Category, DeEscalationReason, MoveKind, Platform, Priority, Severity, Stage, Team, TicketField, TicketSource,
     },
@@ -17,13 +17,19 @@ use crate::{
         connection::{KeyKind, ListOrder, Paging, Uncounted, uncounted},
         context::{actor, is_internal, loaders, service},
         error::ApiError,
-        loader::{AlertsOf, ClarificationsOf, EventsOf, NoticesOf, OpenVisitOf, VisitsOf},
+        loader::{
+            AlertsOf, AttachmentsOf, ClarificationsOf, EventsOf, LinksOf, NoticesOf, OpenVisitOf, VisitsOf, WatchersOf,
+        },
         scalar::Date,
         types::{
+            attachment::Attachment,
+            comment::{self, CommentConnection, CommentPage},
             directory::{Company, Contact, Person, TicketSubtype},
             history::TicketEvent,
+            link::TicketLink,
             notice::Notice,
             sla::{Sla, SlaAlert, StageVisit},
+            watcher::TicketWatcher,
         },
     },
     service::queries::WithNames,
@@ -458,6 +464,46 @@ impl Ticket {
     async fn clarifications(&self, context: &Context<'_>) -> Result<Vec<Clarification>, ApiError> {
         let rows = loaders(context)?.load_one(ClarificationsOf(self.0.id)).await?.unwrap_or_default();
         Ok(rows.into_iter().map(Clarification::from).collect())
+    }
+
+    /// What people say about it, oldest first. Contacts see what is visible to the client.
+    async fn comments(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The first so many after `after`; 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor before the first of them.")] after: Option<String>,
+        #[graphql(desc = "The last so many before `before`; 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor after the last of them.")] before: Option<String>,
+    ) -> Result<CommentConnection, ApiError> {
+        comment::connection(context, self.0.id, CommentPage { first, after, last, before }).await
+    }
+
+    /// Its files, oldest first. Contacts see those that are visible to the client.
+    async fn attachments(&self, context: &Context<'_>) -> Result<Vec<Attachment>, ApiError> {
+        let files = loaders(context)?.load_one(AttachmentsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(files.into_iter().map(Attachment).collect())
+    }
+
+    /// How it relates to other tickets that you may see, oldest first.
+    async fn links(&self, context: &Context<'_>) -> Result<Vec<TicketLink>, ApiError> {
+        let links = loaders(context)?.load_one(LinksOf(self.0.id)).await?.unwrap_or_default();
+        Ok(links.into_iter().map(TicketLink).collect())
+    }
+
+    /// Who watches it. Contacts see those of their company.
+    async fn watchers(&self, context: &Context<'_>) -> Result<Vec<TicketWatcher>, ApiError> {
+        let rows = loaders(context)?.load_one(WatchersOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(TicketWatcher).collect())
+    }
+
+    /// Whether you watch it.
+    async fn viewer_is_watching(&self, context: &Context<'_>) -> Result<bool, ApiError> {
+        let rows = loaders(context)?.load_one(WatchersOf(self.0.id)).await?.unwrap_or_default();
+        let viewer = actor(context)?.uuid();
+        let is_viewer = |row: &ticket_watcher::Model| {
+            viewer.is_some() && [row.person_id.map(|id| id.0), row.contact_id.map(|id| id.0)].contains(&viewer)
+        };
+        Ok(rows.iter().any(|watcher| is_viewer(&watcher.row)))
     }
 
     /// The alert levels that its clocks reached, oldest first. Empty for contacts.

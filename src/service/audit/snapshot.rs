@@ -1,12 +1,27 @@
 //! What the audit log keeps of each thing: what people state of it. Never hashes or secrets.
 
-use entity::{calendar, company, contact, sla_policy, ticket_subtype, vocab::Team};
+use entity::{attachment, calendar, comment, company, contact, sla_policy, ticket_subtype, vocab::Team};
 use serde_json::{Value as Json, json};
 
 use crate::{
     domain::{facts::Facts, ticket::Ticket},
     store::directory::PersonWithTeams,
 };
+
+pub(in crate::service) fn of_comment(row: &comment::Model) -> Json {
+    json!({ "ticketId": row.ticket_id.to_string(), "visibility": row.visibility, "body": row.body })
+}
+
+pub(in crate::service) fn of_attachment(row: &attachment::Model) -> Json {
+    json!({
+        "ticketId": row.ticket_id.to_string(),
+        "commentId": row.comment_id.map(|id| id.to_string()),
+        "visibility": row.visibility,
+        "fileName": row.file_name,
+        "contentType": row.content_type,
+        "size": row.size,
+    })
+}
 
 pub(in crate::service) fn of_ticket(ticket: &Ticket) -> Json {
     let mut snapshot = json!({

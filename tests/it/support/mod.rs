@@ -22,13 +22,17 @@ use entity::{
 use sea_orm::DatabaseConnection;
 use secondline::{
     clock::Clock,
-    delivery::mail::{Mailbox, Mailer, SmtpSettings},
+    delivery::{
+        attachments::{AttachmentKey, AttachmentStore},
+        mail::{Mailbox, Mailer, SmtpSettings},
+    },
     domain::{actor::Actor, process::OTHER_PIPELINES},
     graphql::admission::Policy,
     http::{HttpState, Settings},
     notice::Site,
     service::{
         Service,
+        attachments::Attachments,
         deliver::{DeliveryReport, MailRoute},
         directory::{Particulars, PersonInput},
         tokens::TokenOwner,
@@ -106,6 +110,8 @@ pub struct TestApp {
     pub router: Router,
     pub db: DatabaseConnection,
     pub database: TestDatabase,
+    /// Where attachments are kept.
+    pub files: tempfile::TempDir,
     statements: Arc<AtomicUsize>,
 }
 
@@ -121,10 +127,16 @@ impl TestApp {
         });
         let clock = Clock::manual(*START);
         let pipelines = OTHER_PIPELINES.map(str::to_owned).to_vec();
-        let service = Service::new(db.clone(), clock.clone(), pipelines);
+        let files = tempfile::tempdir().unwrap();
+        let attachments = Attachments {
+            store: AttachmentStore::folder(files.path()).unwrap(),
+            key: AttachmentKey::new(b"the key of the tests, which is long enough"),
+            limit: 100_000,
+        };
+        let service = Service::new(db.clone(), clock.clone(), pipelines).with_attachments(attachments);
         let cast = Cast::invite(&service).await;
         let router = secondline::http::router(HttpState::new(service.clone(), Policy::default(), Settings::default()));
-        Some(Self { service, clock, cast, router, db, database, statements })
+        Some(Self { service, clock, cast, router, db, database, files, statements })
     }
 
     /// Another server on the same database, with connections of its own and the same clock.
