@@ -34,6 +34,7 @@ use self::{
     budget::{Budget, Overdrawn},
     documents::{Documents, Missing},
     measure::Oversize,
+    scan::Flaw,
 };
 pub use self::{
     budget::{Charge, Principal},
@@ -119,7 +120,7 @@ pub struct Refused {
     /// Why.
     pub reason: Reason,
     /// What to tell the caller.
-    pub error: ServerError,
+    pub error: Box<ServerError>,
 }
 
 /// The gate that every request passes.
@@ -145,7 +146,7 @@ impl Gate {
     pub fn admit(&self, shape: &Shape, params: Params, principal: Principal) -> Result<Admitted, Refused> {
         let Params { source, operation_name, variables } = params;
         let text = self.documents.find(&source).map_err(missing)?;
-        scan::scan(&text).map_err(|excess| too_large(excess.message()))?;
+        scan::scan(&text).map_err(flawed)?;
         let document = parse_query(&*text)
             .map_err(|error| refused(Reason::Invalid, with_code(ServerError::from(error), "GRAPHQL_PARSE_FAILED")))?;
         measure::measure(&document).map_err(oversize)?;
@@ -286,6 +287,13 @@ fn missing(missing: Missing) -> Refused {
     refused(Reason::NoDocument, with_code(ServerError::new(message, None), code))
 }
 
+fn flawed(flaw: Flaw) -> Refused {
+    match flaw {
+        Flaw::Excess(excess) => too_large(excess.message()),
+        Flaw::OpenText => invalid("a text in the document does not end: a quote is missing", "GRAPHQL_PARSE_FAILED"),
+    }
+}
+
 fn oversize(oversize: Oversize) -> Refused {
     match oversize {
         Oversize::Excess(excess) => too_large(excess.message()),
@@ -312,8 +320,8 @@ fn invalid(message: impl Into<String>, code: &'static str) -> Refused {
     refused(Reason::Invalid, with_code(ServerError::new(message, None), code))
 }
 
-const fn refused(reason: Reason, error: ServerError) -> Refused {
-    Refused { reason, error }
+fn refused(reason: Reason, error: ServerError) -> Refused {
+    Refused { reason, error: Box::new(error) }
 }
 
 /// The error with a code, unless it has one.

@@ -195,7 +195,7 @@ pub(super) fn answered(mut response: GraphqlResponse, charge: Charge, media: Med
 /// The answer to a request that is not carried out.
 pub(super) fn refused(refused: Refused, media: Media) -> Response {
     let Refused { reason, error } = refused;
-    let mut answer = rendered(&GraphqlResponse::from_errors(vec![error]), Outcome::NeverRan(reason), media);
+    let mut answer = rendered(&GraphqlResponse::from_errors(vec![*error]), Outcome::NeverRan(reason), media);
     if let Reason::TooMuch { retry_after, charge } = reason {
         tell_charge(answer.headers_mut(), charge);
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs() + 1));

@@ -115,6 +115,7 @@ async fn read_request(request: Request) -> Result<(Arc<axum::http::request::Part
         Method::GET => params::from_url(parts.uri.query().unwrap_or_default()),
         Method::POST => {
             check_content(&parts.headers)?;
+            check_length(&parts.headers)?;
             let body = tokio::time::timeout(BODY_TIME, read(body)).await;
             let body = body
                 .unwrap_or_else(|_| Err(answer::error(Code::TooSlow, "the request's body did not arrive in time")))?;
@@ -143,14 +144,27 @@ fn check_content(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
     Ok(())
 }
 
+/// Refuses at once what announces itself as too long.
+fn check_length(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match announced.map(usize::try_from) {
+        Some(Ok(length)) if length <= BODY_LIMIT => Ok(()),
+        None => Ok(()),
+        Some(_) => Err(too_large()),
+    }
+}
+
+fn too_large() -> ErrorAnswer {
+    answer::error(Code::TooLarge, format!("a request has at most {} KiB", BODY_LIMIT / 1024))
+}
+
 async fn read(body: Body) -> Result<Bytes, ErrorAnswer> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| answer::error(Code::BadRequest, "the request's body broke off"))?;
         if bytes.len() + chunk.len() > BODY_LIMIT {
-            let message = format!("a request has at most {} KiB", BODY_LIMIT / 1024);
-            return Err(answer::error(Code::TooLarge, message));
+            return Err(too_large());
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -57,7 +57,7 @@ pub(super) fn refused(refused: Refused) -> Response {
     match refused.reason {
         // Nothing of a document is wrong: the caller shall wait.
         Reason::TooMuch { .. } => answer::refused(refused, Media::Json),
-        _ => streamed(stream::iter(told(Said::Refused(vec![refused.error]))).map(Ok)),
+        _ => streamed(stream::iter(told(Said::Refused(vec![*refused.error]))).map(Ok)),
     }
 }
 

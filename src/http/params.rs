@@ -1,68 +1,86 @@
 //! Reads `{"query" or "documentId", "operationName", "variables", "extensions"}`, the same on every transport.
 
 use async_graphql::Variables;
-use serde_json::{Map, Value as Json};
+use serde::Deserialize;
+use serde_json::Value as Json;
 
 use crate::graphql::admission::{Params, Source};
 
 /// What is wrong with a request, for the caller.
 pub(super) type Malformed = String;
 
+/// The fields of a request, of whatever type they were sent; others mean nothing and are let pass.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Fields {
+    query: Json,
+    document_id: Json,
+    operation_name: Json,
+    variables: Json,
+    extensions: Json,
+}
+
 /// Reads the JSON body of a request.
 pub(super) fn from_body(body: &[u8]) -> Result<Params, Malformed> {
-    match serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))? {
-        Json::Object(fields) => from_fields(fields),
-        Json::Array(_) => Err("the body holds several requests; send one at a time".to_owned()),
-        _ => Err("the body must be a JSON object with a `query`".to_owned()),
+    match body.trim_ascii_start().first() {
+        Some(b'{') | None => {}
+        Some(b'[') => return Err("the body holds several requests; send one at a time".to_owned()),
+        Some(_) => return Err("the body must be a JSON object with a `query`".to_owned()),
     }
+    let fields: Fields = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+    fields.read()
 }
 
 /// Reads the query part of an address, whose `variables` and `extensions` are JSON.
 pub(super) fn from_url(query: &str) -> Result<Params, Malformed> {
-    let mut fields = Map::new();
+    let mut fields = Fields::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let value = match &*name {
-            "query" | "documentId" | "operationName" => Json::String(value.into_owned()),
-            "variables" | "extensions" => {
-                serde_json::from_str(&value).map_err(|error| format!("`{name}` is not JSON: {error}"))?
-            }
-            _ => continue,
-        };
-        fields.insert(name.into_owned(), value);
+        let text = || Json::String(value.clone().into_owned());
+        let json = || serde_json::from_str(&value).map_err(|error| format!("`{name}` is not JSON: {error}"));
+        match &*name {
+            "query" => fields.query = text(),
+            "documentId" => fields.document_id = text(),
+            "operationName" => fields.operation_name = text(),
+            "variables" => fields.variables = json()?,
+            "extensions" => fields.extensions = json()?,
+            _ => {}
+        }
     }
-    from_fields(fields)
+    fields.read()
 }
 
-/// Reads the fields of a request; others mean nothing and are let pass.
-pub(super) fn from_fields(mut fields: Map<String, Json>) -> Result<Params, Malformed> {
-    let text = text(&mut fields, "query")?;
-    let document = self::text(&mut fields, "documentId")?;
-    let operation_name = self::text(&mut fields, "operationName")?;
-    let variables = match fields.remove("variables") {
-        None | Some(Json::Null) => Variables::default(),
-        Some(variables @ Json::Object(_)) => Variables::from_json(variables),
-        Some(_) => return Err("`variables` must be an object".to_owned()),
-    };
-    let hash = match fields.remove("extensions") {
-        None | Some(Json::Null) => None,
-        Some(Json::Object(mut extensions)) => persisted_hash(extensions.remove("persistedQuery"))?,
-        Some(_) => return Err("`extensions` must be an object".to_owned()),
-    };
-    let source = match (text, document, hash) {
-        (Some(_), Some(_), _) => return Err("send `query` or `documentId`, not both".to_owned()),
-        (None, Some(id), _) => Source::Id(id),
-        (text, None, Some(hash)) => Source::Persisted { hash, text },
-        (Some(text), None, None) => Source::Text(text),
-        (None, None, None) => return Err("`query` is missing".to_owned()),
-    };
-    Ok(Params { source, operation_name, variables })
+impl Fields {
+    /// The request that they make.
+    pub(super) fn read(self) -> Result<Params, Malformed> {
+        let text = text("query", self.query)?;
+        let document = self::text("documentId", self.document_id)?;
+        let operation_name = self::text("operationName", self.operation_name)?;
+        let variables = match self.variables {
+            Json::Null => Variables::default(),
+            variables @ Json::Object(_) => Variables::from_json(variables),
+            _ => return Err("`variables` must be an object".to_owned()),
+        };
+        let hash = match self.extensions {
+            Json::Null => None,
+            Json::Object(mut extensions) => persisted_hash(extensions.remove("persistedQuery"))?,
+            _ => return Err("`extensions` must be an object".to_owned()),
+        };
+        let source = match (text, document, hash) {
+            (Some(_), Some(_), _) => return Err("send `query` or `documentId`, not both".to_owned()),
+            (None, Some(id), _) => Source::Id(id),
+            (text, None, Some(hash)) => Source::Persisted { hash, text },
+            (Some(text), None, None) => Source::Text(text),
+            (None, None, None) => return Err("`query` is missing".to_owned()),
+        };
+        Ok(Params { source, operation_name, variables })
+    }
 }
 
-fn text(fields: &mut Map<String, Json>, name: &str) -> Result<Option<String>, Malformed> {
-    match fields.remove(name) {
-        None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("`{name}` must be a string")),
+fn text(name: &str, sent: Json) -> Result<Option<String>, Malformed> {
+    match sent {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text)),
+        _ => Err(format!("`{name}` must be a string")),
     }
 }
 

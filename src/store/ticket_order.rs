@@ -91,7 +91,7 @@ pub fn position(orders: &[TicketOrder], ticket: &Ticket, due_at: Option<DateTime
 /// The place of a column's word in its list; null where the column is.
 fn rank(column: &str, words: impl Iterator<Item = String>) -> SimpleExpr {
     let places: String = words.enumerate().map(|(place, word)| format!(" WHEN '{word}' THEN {place}")).collect();
-    Expr::cust(format!("(CASE \"ticket\".\"{column}\"{places} END)")).into()
+    Expr::cust(format!("(CASE \"ticket\".\"{column}\"{places} END)"))
 }
 
 fn place<Word: PartialEq>(word: Word, mut words: impl Iterator<Item = Word>) -> Option<SortKey> {

@@ -1,7 +1,11 @@
 //! How large a request may be, before anything is carried out.
 
+/// Bytes of a document without its texts: what the parser reads sign by sign.
+pub const LENGTH: usize = 64 * 1024;
+/// Letters of a name.
+pub const NAME: usize = 200;
 /// Words and signs of a document: ten times the introspection query of front-end tools.
-pub const TOKENS: usize = 10_000;
+pub const TOKENS: usize = 8_000;
 /// Brackets within brackets: the parser recurses as deep.
 pub const NESTING: usize = 60;
 /// Operations and fragments of a document.
@@ -11,13 +15,15 @@ pub const SELECTION_NESTING: usize = 100;
 /// Fields within fields: deeper than any sensible query, and than the introspection query.
 pub const DEPTH: usize = 24;
 /// Fields of all operations, with every fragment at each of its places.
-pub const FIELDS: usize = 3_000;
+pub const FIELDS: usize = 2_000;
 /// Fields at the root of one operation.
 pub const ROOT_FIELDS: usize = 30;
 /// Aliases, with every fragment at each of its places.
 pub const ALIASES: usize = 200;
 /// Directives, with every fragment at each of its places.
 pub const DIRECTIVES: usize = 100;
+/// Lists of the schema's parts within each other: each multiplies what is told.
+pub const SCHEMA_LISTS: usize = 2;
 /// Variables of one operation.
 pub const VARIABLES: usize = 200;
 

@@ -38,7 +38,12 @@ struct Size {
     root_fields: usize,
     aliases: usize,
     directives: usize,
+    /// Lists of the schema's parts within each other.
+    schema_lists: usize,
 }
+
+/// The lists of the schema's parts that lead from one part to many others, as graphql-js counts them too.
+const SCHEMA_LISTS: [&str; 4] = ["fields", "interfaces", "possibleTypes", "inputFields"];
 
 impl Size {
     fn add(&mut self, other: Self) {
@@ -48,6 +53,7 @@ impl Size {
         self.root_fields = self.root_fields.saturating_add(other.root_fields);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
+        self.schema_lists = self.schema_lists.max(other.schema_lists);
     }
 
     /// The size of a field with this below it.
@@ -120,6 +126,11 @@ impl<'a> Measuring<'a> {
                 Selection::Field(field) => {
                     let mut found = self.selection_set(&field.node.selection_set.node, nesting + 1)?.under_a_field();
                     found.aliases = found.aliases.saturating_add(usize::from(field.node.alias.is_some()));
+                    let name = field.node.name.node.as_str();
+                    found.schema_lists = found.schema_lists.saturating_add(usize::from(SCHEMA_LISTS.contains(&name)));
+                    if matches!(name, "__schema" | "__type") {
+                        within(found.schema_lists, limits::SCHEMA_LISTS, "lists of the schema within each other")?;
+                    }
                     found
                 }
                 Selection::InlineFragment(fragment) => {
@@ -195,6 +206,16 @@ mod tests {
         assert_eq!(excess(&format!("{{ x {} }}", "@d ".repeat(limits::DIRECTIVES + 1))), "directives");
         let many = (0..=limits::DEFINITIONS).map(|n| format!("query q{n} {{ x }} ")).collect::<String>();
         assert_eq!(excess(&many), "operations and fragments");
+    }
+
+    #[test]
+    fn the_schema_is_not_told_over_and_over() {
+        assert_eq!(refused("{ __schema { types { fields { args { type { ofType { name } } } } } } }"), None);
+        let nested = "fields { type { fields { type { fields { name } } } } }";
+        assert!(excess(&format!("{{ __schema {{ types {{ {nested} }} }} }}")).starts_with("lists of the schema"));
+        let spread = format!("{{ __type(name: \"A\") {{ ...f }} }} fragment f on __Type {{ {nested} }}");
+        assert!(excess(&spread).starts_with("lists of the schema"));
+        assert_eq!(refused(&format!("{{ o {{ {nested} }} }}")), None);
     }
 
     #[test]

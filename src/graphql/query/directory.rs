@@ -65,7 +65,6 @@ impl DirectoryQueries {
     }
 
     /// Client companies, by name. A contact sees their own.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn companies(
         &self,
         context: &Context<'_>,
@@ -107,7 +106,6 @@ impl DirectoryQueries {
     }
 
     /// Staff, by name. For staff.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn people(
         &self,
         context: &Context<'_>,

@@ -64,7 +64,6 @@ impl LedgerQueries {
     }
 
     /// Who changed what, the latest first. For administrators, and integrations with `audit:read`.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn audit_log(
         &self,
         context: &Context<'_>,

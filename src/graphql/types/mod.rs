@@ -42,7 +42,7 @@ pub enum Node {
     SlaPolicy(SlaPolicy),
     Clarification(Clarification),
     StageVisit(StageVisit),
-    TicketEvent(TicketEvent),
+    TicketEvent(Box<TicketEvent>),
     Comment(Comment),
     Attachment(Attachment),
 }

@@ -46,3 +46,11 @@ async fn a_body_over_the_limit_is_refused() {
     assert_eq!(read(Body::from(vec![b' '; BODY_LIMIT])).await.unwrap().len(), BODY_LIMIT);
     assert_eq!(read(Body::from(vec![b' '; BODY_LIMIT + 1])).await.unwrap_err().code(), Code::TooLarge);
 }
+
+#[test]
+fn a_length_that_is_announced_is_believed() {
+    for (length, fine) in [("0", true), ("262144", true), ("262145", false), ("10737418240", false)] {
+        assert_eq!(check_length(&headers(header::CONTENT_LENGTH, length)).is_ok(), fine, "{length}");
+    }
+    assert!(check_length(&HeaderMap::new()).is_ok());
+}

@@ -4,7 +4,7 @@ use async_graphql::ServerError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::http::answer::Body;
+use crate::http::{answer::Body, params::Fields};
 
 /// What a client says.
 #[derive(Debug, Deserialize)]
@@ -31,7 +31,7 @@ pub(super) enum ClientMessage {
         /// What the client calls it.
         id: String,
         /// The request.
-        payload: Map<String, Json>,
+        payload: Fields,
     },
     /// It wants no more of an operation.
     Complete {

@@ -22,7 +22,7 @@ use crate::http::{
     auth::{self, Identified},
     connections::Held,
     operation::{self, Said},
-    params,
+    params::Fields,
 };
 
 /// A client says who it is at once.
@@ -163,13 +163,12 @@ impl Socket {
         self.say(ServerMessage::ConnectionAck).await
     }
 
-    async fn subscribe(&mut self, id: String, payload: Map<String, Json>) -> Step {
+    async fn subscribe(&mut self, id: String, payload: Fields) -> Step {
         let Some(identified) = &self.identified else { return Err(close(4401, "Unauthorized")) };
         if self.operations.contains_key(&id) {
             return Err(close(4409, format!("Subscriber for {id} already exists")));
         }
-        let params =
-            params::from_fields(payload).map_err(|problem| close(4400, format!("Invalid message: {problem}")))?;
+        let params = payload.read().map_err(|problem| close(4400, format!("Invalid message: {problem}")))?;
         if self.operations.len() >= OPERATIONS {
             let message = format!("a connection carries out at most {OPERATIONS} operations at once; complete some");
             let mut error = ServerError::new(message, None);
@@ -182,7 +181,7 @@ impl Socket {
                 self.operations.insert(id, said);
                 Ok(())
             }
-            Err(refused) => self.say(ServerMessage::Error { id: &id, payload: &[refused.error] }).await,
+            Err(refused) => self.say(ServerMessage::Error { id: &id, payload: &[*refused.error] }).await,
         }
     }
 
