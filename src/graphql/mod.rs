@@ -60,7 +60,7 @@ pub struct Caller {
 
 impl Caller {
     /// The use cases, working on behalf of this request.
-    fn service(&self, service: &Service) -> Service {
+    pub fn service(&self, service: &Service) -> Service {
         let address = self.address.map(|address| address.to_string());
         service.on_behalf_of(Origin { address, request_id: self.request_id.clone() })
     }

@@ -1,25 +1,34 @@
 //! Files by their signed addresses: PUT takes one in, GET hands one out so that no browser runs it.
 
+use std::time::Duration;
+
 use axum::{
+    Error,
     body::Body,
     extract::{Path, Query, State},
     http::{
         HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+        request::Parts,
     },
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use tokio_stream::StreamExt;
 use tracing::Instrument;
 
 use crate::{
     http::{
         HttpState,
         answer::{self, Code},
+        auth,
     },
     logging::chain,
     service::{AttachmentError, ServiceError, attachments::Granted},
 };
+
+/// A client sends the next part of a file at once; one that does not wants to hold the connection.
+const PART_WITHIN: Duration = Duration::from_secs(30);
 
 /// The signed part of an address.
 #[derive(Debug, Deserialize)]
@@ -33,11 +42,14 @@ pub(super) async fn put(
     State(state): State<HttpState>,
     Path(id): Path<String>,
     Query(signed): Query<Signed>,
+    parts: Parts,
     body: Body,
 ) -> Response {
     let Some(granted) = granted(&id, signed) else { return failed(&ServiceError::NotFound("upload")) };
-    let service = state.api.service().clone();
-    let work = async move { service.receive_upload(&granted, body.into_data_stream()).await };
+    let service = auth::stranger(&state, &parts).service(state.api.service());
+    let bytes =
+        body.into_data_stream().timeout(PART_WITHIN).map(|part| part.unwrap_or_else(|late| Err(Error::new(late))));
+    let work = async move { service.receive_upload(&granted, bytes).await };
     match to_its_end(&state, work).await {
         Some(Ok(())) => StatusCode::NO_CONTENT.into_response(),
         Some(Err(error)) => failed(&error),

@@ -39,11 +39,15 @@ pub(super) struct Identified {
     session: Option<Session>,
 }
 
+/// A caller of whom nothing is known but where they are.
+pub(super) fn stranger(state: &HttpState, parts: &Parts) -> Caller {
+    let request_id = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
+    Caller { actor: None, address: address(state, parts), request_id }
+}
+
 /// Who sent this request; nobody without a token.
 pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identified, ErrorAnswer> {
-    let request_id = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
-    let nobody =
-        Identified { caller: Caller { actor: None, address: address(state, parts), request_id }, session: None };
+    let nobody = Identified { caller: stranger(state, parts), session: None };
     let mut sent = parts.headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
         (None, _) => Ok(nobody),

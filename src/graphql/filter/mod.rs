@@ -36,6 +36,8 @@ pub use self::{
 
 /// `and`, `or` and `not` may stand in each other so deep.
 const DEPTH_LIMIT: usize = 5;
+/// Characters of a text to compare with: more than any subject or name has.
+const TEXT_LIMIT: usize = 1_000;
 /// Members of `in`, `and` and `or` lists.
 const LIST_LIMIT: usize = 100;
 /// Values in all: SQLite nests an expression a thousand deep and takes 32,766 parameters, PostgreSQL 65,535.
@@ -182,8 +184,9 @@ impl Reading {
     ) -> Result<Vec<T>, ApiError> {
         let TextFilter { eq, neq, r#in, contains } = filter.unwrap_or_default();
         let texts = [&eq, &neq, &contains].into_iter().flatten().chain(r#in.iter().flatten());
-        if texts.into_iter().any(|text| !is_storable(text)) {
-            return Err(ApiError::bad_input("no text contains U+0000"));
+        if texts.into_iter().any(|text| text.chars().count() > TEXT_LIMIT || !is_storable(text)) {
+            let message = format!("a text in a filter has at most {TEXT_LIMIT} characters, and no U+0000");
+            return Err(ApiError::bad_input(message));
         }
         let exact = [eq.map(Comparison::Eq), neq.map(Comparison::Neq), r#in.map(Comparison::In)];
         let exact = exact.into_iter().flatten().collect();
