@@ -7,17 +7,19 @@
 use std::{convert::Infallible, time::Duration};
 
 use async_graphql::Response as GraphqlResponse;
-use axum::response::{
-    IntoResponse, Response, Sse,
-    sse::{Event, KeepAlive},
+use axum::{
+    body::{Body, Bytes},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt, stream};
+use tokio::time::{Instant, interval_at};
 
 use crate::{
     graphql::admission::{Admitted, Reason, Refused},
     http::{
         HttpState,
-        answer::{self, Body, Code, ErrorAnswer, Media},
+        answer::{self, Code, ErrorAnswer, Media},
         auth::Identified,
         operation::{self, Said},
     },
@@ -25,6 +27,8 @@ use crate::{
 
 /// Proxies close connections that are silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
+/// A comment, which no client hears of.
+const STILL_HERE: Bytes = Bytes::from_static(b":\n\n");
 
 /// Answers an operation with a stream of events. It ends as a WebSocket does: at shutdown, and with the caller's token.
 pub(super) fn answer(
@@ -47,7 +51,7 @@ pub(super) fn answer(
     };
     let events = said.flat_map(|said| stream::iter(told(said))).take_until(Box::pin(over)).map(move |event| {
         let _ = (&held, &running);
-        Ok(event)
+        event
     });
     Ok(streamed(events))
 }
@@ -57,17 +61,19 @@ pub(super) fn refused(refused: Refused) -> Response {
     match refused.reason {
         // Nothing of a document is wrong: the caller shall wait.
         Reason::TooMuch { .. } => answer::refused(refused, Media::Json),
-        _ => streamed(stream::iter(told(Said::Refused(vec![*refused.error]))).map(Ok)),
+        _ => streamed(stream::iter(told(Said::Refused(vec![*refused.error])))),
     }
 }
 
-fn streamed(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+fn streamed(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let silence = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    let events = tokio_stream::StreamExt::timeout_repeating(events, silence)
+        .map(|event| Ok::<_, Infallible>(event.unwrap_or(STILL_HERE)));
+    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], Body::from_stream(events)).into_response()
 }
 
-fn told(said: Said) -> Vec<Event> {
-    // A browser hears only of events that have data.
-    let complete = || Event::default().event("complete").data("");
+fn told(said: Said) -> Vec<Bytes> {
+    let complete = || event("complete", "");
     match said {
         Said::Next(response) => vec![next(&response)],
         Said::Refused(errors) => vec![next(&GraphqlResponse::from_errors(errors)), complete()],
@@ -75,6 +81,11 @@ fn told(said: Said) -> Vec<Event> {
     }
 }
 
-fn next(response: &GraphqlResponse) -> Event {
-    Event::default().event("next").data(answer::text(&Body(response)))
+fn next(response: &GraphqlResponse) -> Bytes {
+    event("next", &format!(" {}", answer::text(&answer::Body(response))))
+}
+
+/// An event with one line of data, even an empty one: a browser hears of no others. axum's events have none then.
+fn event(name: &str, data: &str) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata:{data}\n\n"))
 }

@@ -79,7 +79,9 @@ async fn find(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
             .await?
             .map(|row| Node::TicketSubtype(TicketSubtype(store::tickets::subtype_from_row(row)))),
         EventId::PREFIX => match load::<EventId>(context, id).await? {
-            Some(event) => TicketEvent::visible(event, actor.is_internal())?.map(|event| Node::TicketEvent(Box::new(event))),
+            Some(event) => {
+                TicketEvent::visible(event, actor.is_internal())?.map(|event| Node::TicketEvent(Box::new(event)))
+            }
             None => None,
         },
         _ if actor.is_internal() => internal(context, prefix, id).await?,
