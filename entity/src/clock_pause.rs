@@ -18,6 +18,8 @@ pub struct Model {
     pub reason: PauseReason,
     pub started_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,
+    /// When it ends by itself.
+    pub resume_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "visit_id", to = "id")]
     pub visit: BelongsTo<super::stage_visit::Entity>,
 }

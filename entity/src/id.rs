@@ -81,8 +81,12 @@ id! {
     NoticeId("notice"),
     /// A working calendar.
     CalendarId("calendar"),
+    /// A version of a working calendar.
+    CalendarVersionId("calendar_version"),
     /// The SLA policy of a stage.
     SlaPolicyId("sla_policy"),
+    /// A version of the SLA policy of a stage.
+    SlaPolicyVersionId("sla_policy_version"),
     /// An entry of the audit log.
     AuditEntryId("audit_entry"),
     /// A comment on a ticket.

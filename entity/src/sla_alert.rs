@@ -3,8 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    id::{SlaAlertId, StageVisitId, TicketId},
-    vocab::{AlertLevel, AlertOutcome, Stage, Team},
+    id::{PersonId, SlaAlertId, StageVisitId, TicketId},
+    vocab::{AlertCause, AlertLevel, AlertOutcome, Stage, Team},
 };
 
 /// One level reached by one visit; the pair is unique.
@@ -26,6 +26,17 @@ pub struct Model {
     pub detected_at: DateTimeUtc,
     /// The visit's due time.
     pub due_at: DateTimeUtc,
+    /// What made it come when it came; null for alerts from before this was kept.
+    pub cause: Option<AlertCause>,
+    /// Why people were told otherwise than usual, or not at all.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub detail: Option<String>,
+    /// When somebody took charge of it.
+    pub acknowledged_at: Option<DateTimeUtc>,
+    pub acknowledged_by: Option<PersonId>,
+    /// What they said.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub acknowledgement: Option<String>,
     #[sea_orm(belongs_to, from = "ticket_id", to = "id")]
     pub ticket: BelongsTo<super::ticket::Entity>,
 }

@@ -3,8 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    id::{CalendarId, StageVisitId, TicketId},
-    vocab::{AlertLevel, Stage},
+    id::{CalendarId, CalendarVersionId, PersonId, SlaPolicyVersionId, StageVisitId, TicketId},
+    vocab::{AlertLevel, CompanyTier, Priority, Stage},
 };
 
 /// One stay of one ticket in one stage. A ticket has at most one visit that has not been left.
@@ -19,6 +19,16 @@ pub struct Model {
     pub entered_at: DateTimeUtc,
     pub left_at: Option<DateTimeUtc>,
     pub calendar_id: CalendarId,
+    /// The policy that it follows.
+    pub policy_version_id: SlaPolicyVersionId,
+    /// The latest of its calendar versions.
+    pub calendar_version_id: CalendarVersionId,
+    /// The calendar versions that it went through, as `secondline::domain::clock_change::EraRef`.
+    pub eras: Json,
+    /// The ticket's priority when its budget was decided.
+    pub priority: Option<Priority>,
+    /// The tier of its company then.
+    pub tier: Option<CompanyTier>,
     /// ISO 8601, in days and time of the calendar, such as `P1D`. Null where the stage has no budget of its own.
     pub budget: Option<String>,
     /// The day whose end is the deadline; only Fixing has one.
@@ -36,6 +46,23 @@ pub struct Model {
     pub next_alert_at: Option<DateTimeUtc>,
     /// The highest level recorded so far.
     pub alerted_level: Option<AlertLevel>,
+    /// The due time that a manager set by hand.
+    pub override_due_at: Option<DateTimeUtc>,
+    /// Since when somebody has taken charge: no further alert follows.
+    pub acknowledged_at: Option<DateTimeUtc>,
+    /// Until when alerts wait.
+    pub snoozed_until: Option<DateTimeUtc>,
+    /// When a change of policy, calendar or due time last moved the clock.
+    pub moved_at: Option<DateTimeUtc>,
+    /// When a manager excused the breach.
+    pub excused_at: Option<DateTimeUtc>,
+    pub excused_by: Option<PersonId>,
+    /// Why it was excused.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub excuse: Option<String>,
+    /// The version of the time-zone database with which it was last computed.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub tzdb: Option<String>,
     #[sea_orm(belongs_to, from = "ticket_id", to = "id")]
     pub ticket: BelongsTo<super::ticket::Entity>,
 }

@@ -201,8 +201,34 @@ vocabulary! {
     PauseReason {
         /// The client was asked for a clarification and has not answered.
         WaitingClient => "Waiting for the client",
+        /// Somebody outside must act first: a supplier, a partner.
+        WaitingThirdParty => "Waiting for a third party",
+        /// The next step needs a release that is planned.
+        WaitingRelease => "Waiting for a release",
+        /// Put off for another reason, which the note tells.
+        OnHold => "On hold",
         /// The ticket was in another stage for a moment and came back: that time is not this stage's.
         Away => "In another stage",
+    }
+
+    /// What a return to a stage does to its clock. A return within a moment always goes on with the visit that was left.
+    Reentry {
+        /// A new visit, with a full budget.
+        NewVisit => "New visit",
+        /// The latest visit goes on, with what is left of its budget; the time away is a pause.
+        Resume => "Resume",
+    }
+
+    /// Whether a stretch of a visit counts, and why.
+    SegmentKind {
+        /// Working time: it counts.
+        Working => "Working",
+        /// Outside of working hours.
+        OutsideHours => "Outside working hours",
+        /// Usual working hours of a holiday.
+        Holiday => "Holiday",
+        /// The clock stood still.
+        Paused => "Paused",
     }
 
     /// Where a stage's clock stands.
@@ -225,13 +251,15 @@ vocabulary! {
 
     /// How far an SLA alert has climbed.
     AlertLevel {
-        /// Due soon: 75 % of the budget is used.
+        /// A first reminder, where a policy has one.
+        Reminder => "Reminder",
+        /// Due soon: 75 % of the budget is used, unless the policy says otherwise.
         Warning => "Warning",
         /// The due time has passed.
         Breach => "Breach",
-        /// Still breached one working day later.
+        /// Still breached one working day later, unless the policy says otherwise.
         EscalationTwo => "Escalation 2",
-        /// Still breached three working days later.
+        /// Still breached three working days later, unless the policy says otherwise.
         EscalationThree => "Escalation 3",
     }
 
@@ -241,6 +269,16 @@ vocabulary! {
         Raised => "Raised",
         /// Found late, together with a higher level, which was sent in its place.
         Superseded => "Superseded",
+    }
+
+    /// What made many alerts come at once.
+    AlertCause {
+        /// The clock ran.
+        Clock => "Clock",
+        /// Nobody looked for a while: the alert was found long after it was reached.
+        Downtime => "Downtime",
+        /// A policy, a calendar or a due time was changed, which moved the alert into the past.
+        Change => "Change",
     }
 
     /// What kind of actor did something.
@@ -339,6 +377,18 @@ vocabulary! {
         CalendarUpdate => "calendar.update",
         /// A failed mail was queued again.
         NoticeRetry => "notice.retry",
+        /// A clock was paused.
+        ClockPause => "clock.pause",
+        /// A clock goes on.
+        ClockResume => "clock.resume",
+        /// A due time was set by hand.
+        ClockOverrideDue => "clock.override_due",
+        /// A breach was excused.
+        BreachExcuse => "breach.excuse",
+        /// An alert was acknowledged.
+        AlertAcknowledge => "alert.acknowledge",
+        /// Alerts were put off.
+        AlertSnooze => "alert.snooze",
         /// A token was made.
         TokenCreate => "token.create",
         /// A token was revoked.
@@ -367,8 +417,22 @@ vocabulary! {
         ClarificationAnswered => "Clarification answered",
         /// A clock reached an alert level.
         SlaAlertRaised => "SLA alert raised",
-        /// An administrator's change of policy or calendar moved a running clock.
+        /// A change of policy, calendar, priority or tier moved a running clock.
         ClockRecomputed => "Clock recomputed",
+        /// A running clock follows a newer policy or calendar, which did not move its due time.
+        PolicyFollowed => "Policy followed",
+        /// Staff paused the stage's clock.
+        ClockPaused => "Clock paused",
+        /// The stage's clock goes on.
+        ClockResumed => "Clock resumed",
+        /// A manager set the due time by hand, or gave it back to the clock.
+        DueTimeOverridden => "Due time overridden",
+        /// A manager excused a breach.
+        BreachExcused => "Breach excused",
+        /// Somebody took charge of an alert: no later level follows.
+        SlaAlertAcknowledged => "SLA alert acknowledged",
+        /// The levels that follow were put off.
+        SlaAlertsSnoozed => "SLA alerts snoozed",
         /// Somebody commented on it.
         CommentAdded => "Comment added",
         /// A comment was changed.
@@ -451,6 +515,14 @@ vocabulary! {
         Assigned => "Assigned",
         /// A watched ticket moved to another stage.
         TicketMoved => "Ticket moved",
+        /// Several alerts in one mail.
+        SlaDigest => "SLA digest",
+        /// A ticket was de-escalated for the second time.
+        DeEscalationLoop => "De-escalated again",
+        /// A pause that was to last until an instant is over.
+        PauseEnded => "Pause ended",
+        /// A stored clock is not what its history says.
+        ClockDrift => "Clock drift",
     }
 
     /// Where a notice stands on its way.
@@ -463,6 +535,8 @@ vocabulary! {
         Failed => "Failed",
         /// No longer true when its turn came.
         Cancelled => "Cancelled",
+        /// Told as a line of a digest, with others that waited for the same recipient.
+        Digested => "Digested",
     }
 
     /// A fact of a ticket that the process names.

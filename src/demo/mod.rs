@@ -81,7 +81,7 @@ async fn count_round_the_clock(service: &Service) -> anyhow::Result<()> {
     let calendar = calendars.iter().find(|calendar| calendar.name == ROUND_THE_CLOCK_CALENDAR);
     let calendar_id = Some(calendar.context("there is no 24x7 calendar")?.id);
     for stage in OPEN {
-        let change = PolicyChange { stage, budget: None, calendar_id, expected_version: None };
+        let change = PolicyChange { calendar_id, ..PolicyChange::of(stage) };
         service.update_sla_policy(&Actor::System, change).await?;
     }
     Ok(())

@@ -92,8 +92,15 @@ async fn the_demo_shows_every_corner_of_the_process() {
     let kinds: HashSet<_> = events.iter().map(|event| event.row.kind).collect();
     let missing: Vec<_> = EventKind::all().filter(|kind| !kinds.contains(kind)).collect();
     let unplayed = [
-        // No policy changes while tickets are open.
+        // No policy changes while tickets are open, and no clock is touched by hand.
         EventKind::ClockRecomputed,
+        EventKind::PolicyFollowed,
+        EventKind::ClockPaused,
+        EventKind::ClockResumed,
+        EventKind::DueTimeOverridden,
+        EventKind::BreachExcused,
+        EventKind::SlaAlertAcknowledged,
+        EventKind::SlaAlertsSnoozed,
         EventKind::CommentEdited,
         EventKind::CommentDeleted,
         EventKind::TicketLinked,

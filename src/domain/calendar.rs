@@ -14,6 +14,7 @@ mod definition;
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,24 +123,12 @@ impl WorkingCalendar {
     ///
     /// So it is Friday 17:00, never Monday 09:00. Beyond the 200-year horizon it is the last closing within it.
     pub fn add(&self, start: DateTime<Utc>, working: TimeDelta) -> DateTime<Utc> {
-        if working <= TimeDelta::zero() {
-            return start;
-        }
-        let mut left = working;
-        let mut last_closing = start;
-        for open in self.open_intervals(start) {
-            if left <= open.length() {
-                return open.start + left;
-            }
-            left -= open.length();
-            last_closing = open.end;
-        }
-        last_closing
+        add_along(self.open_intervals(start), start, working)
     }
 
     /// The working time of `[from, to)`; none if `to` is not after `from`.
     pub fn between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> TimeDelta {
-        self.open_intervals(from).take_while(|open| open.start < to).map(|open| open.end.min(to) - open.start).sum()
+        between_along(self.open_intervals(from), to)
     }
 
     /// The open stretches from `from` on: disjoint, increasing, none empty, the first one cut off at `from`.
@@ -181,6 +170,21 @@ impl WorkingCalendar {
         dates.map(|date| u32::from(self.is_open_on(date))).sum()
     }
 
+    /// When the local date at `now` ends; nothing for dates that no `DateTime` reaches.
+    pub(in crate::domain) fn next_midnight(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.instant(self.today(now).succ_opt()?, TimeOfDay::MIDNIGHT, Edge::Closing)
+    }
+
+    /// The windows that a date of this weekday has where no holiday and no extra opening says otherwise.
+    pub(in crate::domain) fn usual_hours_on(&self, date: NaiveDate, day: Weekday) -> Vec<Interval> {
+        weekday_hours(&self.week, day).iter().filter_map(|hours| self.window(date, hours.from, hours.to)).collect()
+    }
+
+    /// When a part-day holiday is closed; nothing for one of a whole day.
+    pub(in crate::domain) fn closure(&self, holiday: &Holiday) -> Option<Interval> {
+        holiday.closed.and_then(|closed| self.window(holiday.on, closed.from, closed.to))
+    }
+
     fn is_open_on(&self, date: NaiveDate) -> bool {
         self.windows_on(date).next().is_some()
     }
@@ -189,12 +193,14 @@ impl WorkingCalendar {
     fn windows_on(&self, date: NaiveDate) -> impl Iterator<Item = Interval> {
         self.hours_on(date)
             .iter()
-            .filter_map(move |hours| {
-                let start = self.instant(date, hours.from, Edge::Opening)?;
-                let end = self.instant(date, hours.to, Edge::Closing)?;
-                Some(Interval { start, end })
-            })
+            .filter_map(move |hours| self.window(date, hours.from, hours.to))
             .filter(|window| !window.is_empty())
+    }
+
+    fn window(&self, date: NaiveDate, from: TimeOfDay, to: TimeOfDay) -> Option<Interval> {
+        let start = self.instant(date, from, Edge::Opening)?;
+        let end = self.instant(date, to, Edge::Closing)?;
+        Some(Interval { start, end })
     }
 
     /// When the local clock shows `time` on `date`. Nothing for dates that no `DateTime` reaches.
@@ -226,6 +232,32 @@ impl WorkingCalendar {
             .collect();
         Self { definition, week, special }
     }
+}
+
+/// The first instant by which `working` has elapsed since `start`, along the open stretches from there on.
+fn add_along(
+    open_intervals: impl Iterator<Item = Interval>,
+    start: DateTime<Utc>,
+    working: TimeDelta,
+) -> DateTime<Utc> {
+    if working <= TimeDelta::zero() {
+        return start;
+    }
+    let mut left = working;
+    let mut last_closing = start;
+    for open in open_intervals {
+        if left <= open.length() {
+            return open.start + left;
+        }
+        left -= open.length();
+        last_closing = open.end;
+    }
+    last_closing
+}
+
+/// The working time up to `to`, along open stretches.
+fn between_along(open_intervals: impl Iterator<Item = Interval>, to: DateTime<Utc>) -> TimeDelta {
+    open_intervals.take_while(|open| open.start < to).map(|open| open.end.min(to) - open.start).sum()
 }
 
 /// Which edge of a window a local time is.

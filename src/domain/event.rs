@@ -9,6 +9,8 @@ use entity::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::domain::clock_change::ClockChange;
+
 /// One thing that happened; who and when are added where it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -64,6 +66,9 @@ pub struct EventData {
     /// The other ticket of a link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_ticket_id: Option<TicketId>,
+    /// What it did to the clocks of the ticket, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clock: Vec<ClockChange>,
     /// Whether contacts of the company see it, where that differs within a kind.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub client_sees: bool,
@@ -111,7 +116,14 @@ pub const fn seen_by_client(kind: EventKind) -> ForClient {
         | EventKind::TicketAssigned
         | EventKind::PriorityProposed
         | EventKind::SlaAlertRaised
-        | EventKind::ClockRecomputed => ForClient::Never,
+        | EventKind::ClockRecomputed
+        | EventKind::PolicyFollowed
+        | EventKind::ClockPaused
+        | EventKind::ClockResumed
+        | EventKind::DueTimeOverridden
+        | EventKind::BreachExcused
+        | EventKind::SlaAlertAcknowledged
+        | EventKind::SlaAlertsSnoozed => ForClient::Never,
     }
 }
 

@@ -6,11 +6,14 @@
 pub mod actor;
 pub mod attachment;
 pub mod calendar;
+pub mod clock_change;
 pub mod event;
+pub mod explain;
 pub mod facts;
 pub mod link;
 pub mod moves;
 pub mod notice;
+pub mod policy;
 pub mod priority;
 pub mod process;
 pub mod refusal;

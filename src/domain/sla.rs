@@ -16,9 +16,13 @@ mod tests;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::vocab::{AlertLevel, SlaStatus};
+use serde::{Deserialize, Serialize};
 
 pub use self::length::{BudgetLength, BudgetLengthError};
-use crate::domain::calendar::{Interval, WorkingCalendar};
+use crate::domain::{
+    calendar::{Interval, timeline::Timeline},
+    policy::Recipients,
+};
 
 /// How much working time may pass between leaving a stage and coming back for the old visit to go on: enough to undo a
 /// slip, too little to gain a fresh budget by.
@@ -27,25 +31,21 @@ pub const RESUME_WITHIN: TimeDelta = TimeDelta::minutes(15);
 /// The first moment after an instant that a database tells apart from it. At its due time a visit is still in time.
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 
-/// When people are told about a clock: the levels, in the order in which they are reached.
-pub const ALERT_RULES: [AlertRule; 4] = [
-    AlertRule { level: AlertLevel::Warning, point: AlertPoint::BudgetUsed { percent: 75 } },
-    AlertRule { level: AlertLevel::Breach, point: AlertPoint::DuePassed },
-    AlertRule { level: AlertLevel::EscalationTwo, point: AlertPoint::Overdue { working_days: 1 } },
-    AlertRule { level: AlertLevel::EscalationThree, point: AlertPoint::Overdue { working_days: 3 } },
-];
-
-/// One row of [`ALERT_RULES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A level of a policy's alerts: when it is reached, and who hears of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AlertRule {
     /// The level that is reached.
     pub level: AlertLevel,
     /// The point of the clock at which it is.
     pub point: AlertPoint,
+    /// Who hears of it.
+    pub to: Recipients,
 }
 
 /// A point of the clock at which people are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AlertPoint {
     /// This much of the budget is used; of a deadline, this much of the working time between entry and deadline.
     BudgetUsed {
@@ -56,9 +56,21 @@ pub enum AlertPoint {
     DuePassed,
     /// The due instant passed so much working time ago.
     Overdue {
-        /// In working days of the calendar.
-        working_days: u8,
+        /// In days and time of the calendar.
+        after: BudgetLength,
     },
+}
+
+impl AlertPoint {
+    /// Whether a clock reaches this point first, in every calendar.
+    pub fn is_before(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::BudgetUsed { percent }, Self::BudgetUsed { percent: later }) => percent < later,
+            (Self::Overdue { after }, Self::Overdue { after: later }) => after.is_shorter_than(later),
+            (Self::BudgetUsed { .. }, _) | (Self::DuePassed, Self::Overdue { .. }) => true,
+            (Self::DuePassed | Self::Overdue { .. }, _) => false,
+        }
+    }
 }
 
 /// What a visit may take.
@@ -86,8 +98,10 @@ pub struct Pause {
 /// Each question takes `now`. Once the visit has been left, the answers no longer depend on it.
 #[derive(Clone, Debug)]
 pub struct VisitClock<'a> {
-    /// Whose working time counts.
-    pub calendar: &'a WorkingCalendar,
+    /// Which working time counts.
+    pub calendar: &'a Timeline,
+    /// When people are told, in the order of the levels.
+    pub alerts: &'a [AlertRule],
     /// When the ticket entered the stage.
     pub entered_at: DateTime<Utc>,
     /// When it left, if it has.
@@ -168,23 +182,21 @@ impl VisitClock<'_> {
     /// `None` without a budget, while a pause holds the clock short of it, and for the warning of a deadline that
     /// leaves no working time to warn in.
     pub fn alert_at(&self, level: AlertLevel, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let rule = ALERT_RULES.iter().find(|rule| rule.level == level)?;
+        let rule = self.alerts.iter().find(|rule| rule.level == level)?;
         let at = match self.budget {
             Budget::None => None,
             Budget::Working(budget) => {
                 let working = match rule.point {
                     AlertPoint::BudgetUsed { percent } => share(budget, percent),
                     AlertPoint::DuePassed => budget,
-                    AlertPoint::Overdue { working_days } => budget.checked_add(&self.working_days(working_days))?,
+                    AlertPoint::Overdue { after } => budget.checked_add(&self.length(after))?,
                 };
                 Some(self.reaches(working, now))
             }
             Budget::Until(deadline) => match rule.point {
                 AlertPoint::BudgetUsed { percent } => self.warning_before(deadline, percent),
                 AlertPoint::DuePassed => Some(deadline),
-                AlertPoint::Overdue { working_days } => {
-                    Some(self.calendar.add(deadline, self.working_days(working_days)))
-                }
+                AlertPoint::Overdue { after } => Some(self.calendar.add(deadline, self.length(after))),
             },
         };
         self.settled(at?, now)
@@ -212,14 +224,14 @@ impl VisitClock<'_> {
         now: DateTime<Utc>,
     ) -> impl Iterator<Item = (AlertLevel, DateTime<Utc>)> {
         let running = self.left_at.is_none();
-        ALERT_RULES
+        self.alerts
             .iter()
             .filter(move |rule| running && after.is_none_or(|after| rule.level > after))
             .filter_map(move |rule| Some((rule.level, self.alert_at(rule.level, now)?)))
     }
 
     /// Where the clock's hand is: at `now`, or where it stopped for good.
-    fn stands_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(super) fn stands_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.left_at.unwrap_or(now)
     }
 
@@ -254,7 +266,7 @@ impl VisitClock<'_> {
     }
 
     /// The union of the pauses within the visit up to `now`: disjoint, increasing. What lies ahead has not happened.
-    fn pauses_up_to(&self, now: DateTime<Utc>) -> Vec<Interval> {
+    pub(super) fn pauses_up_to(&self, now: DateTime<Utc>) -> Vec<Interval> {
         let end = self.stands_at(now);
         let within_visit = |pause: &Pause| Interval {
             start: pause.from.max(self.entered_at),
@@ -277,13 +289,13 @@ impl VisitClock<'_> {
         if working.is_zero() { None } else { Some(self.calendar.add(self.entered_at, share(working, percent))) }
     }
 
-    fn working_days(&self, count: u8) -> TimeDelta {
-        self.calendar.working_day() * i32::from(count)
+    fn length(&self, length: BudgetLength) -> TimeDelta {
+        length.in_days_of(self.calendar.working_day())
     }
 }
 
 /// Whether a ticket that comes back to a stage at `now` goes on with the visit it left at `previous_left_at`.
-pub fn resumes(previous_left_at: DateTime<Utc>, now: DateTime<Utc>, calendar: &WorkingCalendar) -> bool {
+pub fn resumes(previous_left_at: DateTime<Utc>, now: DateTime<Utc>, calendar: &Timeline) -> bool {
     calendar.between(previous_left_at, now) <= RESUME_WITHIN
 }
 
@@ -291,7 +303,7 @@ pub fn resumes(previous_left_at: DateTime<Utc>, now: DateTime<Utc>, calendar: &W
 fn wakes_at(level: AlertLevel, at: DateTime<Utc>) -> DateTime<Utc> {
     match level {
         AlertLevel::Breach => at.checked_add_signed(MOMENT).unwrap_or(at),
-        AlertLevel::Warning | AlertLevel::EscalationTwo | AlertLevel::EscalationThree => at,
+        AlertLevel::Reminder | AlertLevel::Warning | AlertLevel::EscalationTwo | AlertLevel::EscalationThree => at,
     }
 }
 

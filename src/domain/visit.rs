@@ -8,42 +8,55 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::{
-    id::{CalendarId, ClockPauseId, StageVisitId, TicketId},
-    vocab::{AlertLevel, PauseReason, SlaStatus, Stage},
+    id::{ClockPauseId, StageVisitId, TicketId},
+    vocab::{AlertLevel, CompanyTier, PauseReason, Priority, Reentry, SlaStatus, Stage},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    calendar::WorkingCalendar,
+    calendar::timeline::{CalendarVersions, Era, Timeline},
+    policy::PolicyVersion,
     process::{self, StageSla},
     sla::{self, Budget, BudgetLength, Pause, VisitClock},
 };
 
-/// What a stage may take, and the calendar it is counted in.
+/// What a stage may take now, and the versions of the calendar it is counted in.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The stage it is for.
-    pub stage: Stage,
-    /// The budget; none is an explicit none, and what Fixing has.
-    pub budget: Option<BudgetLength>,
-    /// Which calendar.
-    pub calendar_id: CalendarId,
-    /// The calendar itself.
-    pub calendar: Arc<WorkingCalendar>,
+    /// The version of the stage's policy that is in effect.
+    pub version: Arc<PolicyVersion>,
+    /// Every version of its calendar, in order; never none.
+    pub calendar: CalendarVersions,
+}
+
+/// What decides which budget a ticket has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rank {
+    /// The ticket's priority.
+    pub priority: Option<Priority>,
+    /// The tier of its company.
+    pub tier: Option<CompanyTier>,
 }
 
 /// One stay of a ticket in a stage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     pub id: StageVisitId,
     pub ticket_id: TicketId,
     pub stage: Stage,
     pub entered_at: DateTime<Utc>,
     pub left_at: Option<DateTime<Utc>>,
-    pub calendar_id: CalendarId,
-    pub calendar: Arc<WorkingCalendar>,
+    /// The policy that it follows.
+    pub policy: Arc<PolicyVersion>,
+    /// What decided its budget.
+    pub rank: Rank,
+    /// The calendar versions that it went through.
+    pub timeline: Timeline,
     pub budget: Option<BudgetLength>,
     /// The day whose end is the deadline: Fixing's Estimated Delivery Date.
     pub deadline_on: Option<NaiveDate>,
+    /// The due time that a manager set by hand; no pause moves it.
+    pub override_due_at: Option<DateTime<Utc>>,
     pub pauses: Vec<VisitPause>,
     pub due_at: Option<DateTime<Utc>>,
     /// The first due time; nothing moves it.
@@ -55,6 +68,12 @@ pub struct Visit {
     pub elapsed: Option<TimeDelta>,
     pub next_alert_at: Option<DateTime<Utc>>,
     pub alerted_level: Option<AlertLevel>,
+    /// Since when somebody has taken charge: no further level follows.
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    /// Until when levels wait.
+    pub snoozed_until: Option<DateTime<Utc>>,
+    /// When a change of policy, calendar or due time last moved the clock.
+    pub moved_at: Option<DateTime<Utc>>,
 }
 
 /// A pause of a visit's clock.
@@ -64,6 +83,8 @@ pub struct VisitPause {
     pub reason: PauseReason,
     pub started_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// When it ends by itself.
+    pub resume_at: Option<DateTime<Utc>>,
 }
 
 /// What a clock shows at an instant.
@@ -80,25 +101,29 @@ pub struct Reading {
 }
 
 impl Visit {
-    /// Starts a visit under the stage's policy.
+    /// Starts a visit under a policy, counted in these calendar versions.
     pub fn enter(
-        id: StageVisitId,
-        ticket_id: TicketId,
-        policy: &Policy,
+        (id, ticket_id): (StageVisitId, TicketId),
+        policy: Arc<PolicyVersion>,
+        rank: Rank,
+        timeline: Timeline,
         deadline_on: Option<NaiveDate>,
         now: DateTime<Utc>,
     ) -> Self {
-        let has_deadline = process::stage(policy.stage).sla == StageSla::DeliveryDate;
+        let stage = policy.stage;
+        let has_deadline = process::stage(stage).sla == StageSla::DeliveryDate;
         let mut visit = Self {
             id,
             ticket_id,
-            stage: policy.stage,
+            stage,
             entered_at: now,
             left_at: None,
-            calendar_id: policy.calendar_id,
-            calendar: Arc::clone(&policy.calendar),
-            budget: policy.budget,
+            budget: policy.terms.budget(rank.priority, rank.tier),
+            policy,
+            rank,
+            timeline,
             deadline_on: deadline_on.filter(|_| has_deadline),
+            override_due_at: None,
             pauses: Vec::new(),
             due_at: None,
             original_due_at: None,
@@ -107,6 +132,9 @@ impl Visit {
             elapsed: None,
             next_alert_at: None,
             alerted_level: None,
+            acknowledged_at: None,
+            snoozed_until: None,
+            moved_at: None,
         };
         visit.refresh(now);
         visit
@@ -114,13 +142,25 @@ impl Visit {
 
     /// The clock that the facts make.
     pub fn clock(&self) -> VisitClock<'_> {
-        let budget = match (self.deadline_on, self.budget) {
-            (Some(date), _) => Budget::Until(self.calendar.end_of_day(date)),
-            (None, Some(length)) => Budget::Working(length.in_calendar(&self.calendar)),
-            (None, None) => Budget::None,
+        let budget = match (self.override_due_at, self.deadline_on, self.budget) {
+            (Some(due_at), _, _) => Budget::Until(due_at),
+            (None, Some(date), _) => Budget::Until(self.timeline.end_of_day(date)),
+            (None, None, Some(length)) => Budget::Working(length.in_days_of(self.timeline.working_day())),
+            (None, None, None) => Budget::None,
         };
-        let pauses = self.pauses.iter().map(|pause| Pause { from: pause.started_at, until: pause.ended_at }).collect();
-        VisitClock { calendar: &self.calendar, entered_at: self.entered_at, left_at: self.left_at, budget, pauses }
+        let pauses = self
+            .pauses
+            .iter()
+            .map(|pause| Pause { from: pause.started_at, until: pause.ended_at.or(pause.resume_at) })
+            .collect();
+        VisitClock {
+            calendar: &self.timeline,
+            alerts: &self.policy.terms.alerts,
+            entered_at: self.entered_at,
+            left_at: self.left_at,
+            budget,
+            pauses,
+        }
     }
 
     /// Computes again what follows from the facts. A breach stays, and so does the first due time.
@@ -130,24 +170,36 @@ impl Visit {
         let warns_at = clock.warns_at(now);
         let breached_at = clock.breached_at(now);
         let next_alert_at = clock.next_alert(self.alerted_level, now).map(|(_, at)| at);
+        let next_alert_at = next_alert_at.filter(|_| self.acknowledged_at.is_none());
         self.due_at = due_at;
         self.warns_at = warns_at;
         self.breached_at = self.breached_at.or(breached_at);
-        self.next_alert_at = next_alert_at;
+        self.next_alert_at = next_alert_at.map(|at| self.snoozed_until.map_or(at, |until| at.max(until)));
         self.original_due_at = self.original_due_at.or(due_at);
     }
 
     /// Stops the clock from counting.
-    pub fn pause(&mut self, id: ClockPauseId, reason: PauseReason, now: DateTime<Utc>) {
-        self.pauses.push(VisitPause { id, reason, started_at: now, ended_at: None });
+    pub fn pause(
+        &mut self,
+        id: ClockPauseId,
+        reason: PauseReason,
+        resume_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) {
+        self.pauses.push(VisitPause { id, reason, started_at: now, ended_at: None, resume_at });
         self.refresh(now);
     }
 
-    /// Ends every pause that goes on; says whether there was one.
-    pub fn resume(&mut self, now: DateTime<Utc>) -> bool {
+    /// Whether a pause for this reason goes on.
+    pub fn is_paused_for(&self, reason: PauseReason) -> bool {
+        self.pauses.iter().any(|pause| pause.ended_at.is_none() && pause.reason == reason)
+    }
+
+    /// Ends the pauses for these reasons that go on; says whether there was one. Others may go on.
+    pub fn resume(&mut self, ends: impl Fn(PauseReason) -> bool, now: DateTime<Utc>) -> bool {
         let mut was_paused = false;
-        for pause in self.pauses.iter_mut().filter(|pause| pause.ended_at.is_none()) {
-            pause.ended_at = Some(now);
+        for pause in self.pauses.iter_mut().filter(|pause| pause.ended_at.is_none() && ends(pause.reason)) {
+            pause.ended_at = Some(pause.resume_at.map_or(now, |at| at.min(now)));
             was_paused = true;
         }
         if was_paused {
@@ -156,9 +208,9 @@ impl Visit {
         was_paused
     }
 
-    /// Ends the visit: first the pause, then the clock. What it used is frozen.
+    /// Ends the visit: first the pauses, then the clock. What it used is frozen.
     pub fn leave(&mut self, now: DateTime<Utc>) {
-        self.resume(now);
+        self.resume(|_| true, now);
         self.left_at = Some(now);
         self.refresh(now);
         self.elapsed = Some(self.clock().elapsed(now));
@@ -170,13 +222,20 @@ impl Visit {
         if is_new_promise && self.is_spent(now) {
             return false;
         }
-        self.left_at.is_some_and(|left_at| sla::resumes(left_at, now, &self.calendar))
+        let resumes = self.policy.terms.reentry == Reentry::Resume;
+        self.left_at.is_some_and(|left_at| resumes || sla::resumes(left_at, now, &self.timeline))
     }
 
-    /// Goes on with a visit that was left a moment ago; the time in between is a pause.
+    /// Goes on with a visit that was left; the time in between is a pause.
     pub fn come_back(&mut self, id: ClockPauseId, deadline_on: Option<NaiveDate>, now: DateTime<Utc>) {
         if let Some(left_at) = self.left_at.take() {
-            self.pauses.push(VisitPause { id, reason: PauseReason::Away, started_at: left_at, ended_at: Some(now) });
+            self.pauses.push(VisitPause {
+                id,
+                reason: PauseReason::Away,
+                started_at: left_at,
+                ended_at: Some(now),
+                resume_at: None,
+            });
         }
         self.elapsed = None;
         if self.deadline_on.is_some() {
@@ -199,15 +258,60 @@ impl Visit {
         self.alerted_level.is_some() || self.breached_at.is_some() || self.clock().breached_at(now).is_some()
     }
 
-    /// Goes on under a changed policy or calendar; says whether anything that people see moved.
-    pub fn follow(&mut self, policy: &Policy, now: DateTime<Utc>) -> bool {
-        let before = self.due_at;
+    /// Lets another due time hold than the one that the clock gives; none gives it back to the clock.
+    pub fn override_due(&mut self, due_at: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         self.keep_breach(now);
-        self.budget = policy.budget;
-        self.calendar_id = policy.calendar_id;
-        self.calendar = Arc::clone(&policy.calendar);
+        self.override_due_at = due_at;
+        self.moved_at = Some(now);
         self.refresh(now);
-        before != self.due_at
+    }
+
+    /// Goes on under another policy, rank or calendar; what was counted so far stays counted.
+    pub fn reckon(&mut self, policy: Arc<PolicyVersion>, rank: Rank, eras: Vec<Era>, now: DateTime<Utc>) {
+        self.keep_breach(now);
+        let before = self.due_at;
+        self.budget = policy.terms.budget(rank.priority, rank.tier);
+        self.policy = policy;
+        self.rank = rank;
+        self.timeline.switch(eras);
+        self.refresh(now);
+        if self.due_at != before {
+            self.moved_at = Some(now);
+        }
+    }
+
+    /// The eras that this visit must switch to so as to follow a policy; none where it follows it already.
+    ///
+    /// Another calendar counts from `now` on; of the same calendar, a newer version counts from when it takes effect, even if
+    /// that was before.
+    pub fn eras_to_follow(&self, policy: &Policy, now: DateTime<Utc>) -> Vec<Era> {
+        let latest = self.timeline.latest();
+        let from = if latest.calendar_id == policy.version.terms.calendar_id {
+            self.timeline.latest_calendar_since().max(self.entered_at)
+        } else {
+            now
+        };
+        let wanted = policy.calendar.from(from);
+        let is_followed = self.timeline.eras().filter(|era| era.from >= from).eq(wanted.eras());
+        if is_followed { Vec::new() } else { wanted.eras().cloned().collect() }
+    }
+
+    /// Notes that a level was reached.
+    pub fn note_level(&mut self, level: AlertLevel, now: DateTime<Utc>) {
+        self.alerted_level = self.alerted_level.max(Some(level));
+        self.refresh(now);
+    }
+
+    /// Lets no further level follow: somebody has taken charge.
+    pub fn acknowledge(&mut self, now: DateTime<Utc>) {
+        self.acknowledged_at = self.acknowledged_at.or(Some(now));
+        self.refresh(now);
+    }
+
+    /// Lets further levels wait.
+    pub fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
+        self.snoozed_until = Some(until);
+        self.refresh(now);
     }
 
     /// Writes down that the due time has passed, before another one takes its place: the scan may not have noticed yet.

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     domain::{
         actor::{Action, Actor, may},
+        clock_change::ClockChange,
         event::{Event, EventData},
         facts::{TEXT_LIMIT, clean_text},
         moves,
@@ -23,7 +24,10 @@ use crate::{
         refusal::{Code, Problem},
         ticket::Ticket,
     },
-    service::{Result, Service, audit::Change, comments::name_of, outbox::About, require, require_scope},
+    service::{
+        Result, Service, audit::Change, clock_changes::tell_clock, comments::name_of, outbox::About, require,
+        require_scope,
+    },
     store::{self, StoreError},
 };
 
@@ -61,14 +65,16 @@ impl Service {
                 error => error.into(),
             });
         }
-        if let Some(mut visit) = store::visits::lock_open_of(&tx, id).await? {
-            visit.pause(self.clock.new_id(ClockPauseId), PauseReason::WaitingClient, now);
-            store::visits::save(&tx, &visit).await?;
+        let mut work = self.running_clock(&tx, id).await?;
+        if work.running().is_some() {
+            let pause_id = self.clock.new_id(ClockPauseId);
+            work.make(ClockChange::Paused { pause_id, reason: PauseReason::WaitingClient, resume_at: None }, now)?;
         }
         ticket.updated_at = now;
         store::tickets::save(&tx, &mut ticket).await?;
-        let event = told(EventKind::ClarificationRequested, &question);
-        store::events::append(&tx, id, actor, now, &[event]).await?;
+        let mut event = [told(EventKind::ClarificationRequested, &question)];
+        tell_clock(&mut event, work.save(&tx).await?);
+        store::events::append(&tx, id, actor, now, &event).await?;
         let asked = json!({ "question": question });
         self.audit(&tx, actor, now, Change::made(AuditAction::TicketAskClient, id, asked)).await?;
         let notice = self.to_client(&ticket, NoticeFacts::ClarificationRequested { question }, about, now)?;
@@ -118,15 +124,16 @@ impl Service {
             ..asked.clone()
         };
         store::clarifications::save(tx, row).await?;
-        if let Some(mut visit) = store::visits::lock_open_of(tx, ticket.id).await?
-            && visit.resume(now)
-        {
-            store::visits::save(tx, &visit).await?;
+        let mut work = self.running_clock(tx, ticket.id).await?;
+        let reason = PauseReason::WaitingClient;
+        if work.running().is_some_and(|visit| visit.is_paused_for(reason)) {
+            work.make(ClockChange::Resumed { reason }, now)?;
         }
         ticket.updated_at = now;
         store::tickets::save(tx, ticket).await?;
-        let event = told(EventKind::ClarificationAnswered, &answer);
-        store::events::append(tx, ticket.id, actor, now, &[event]).await?;
+        let mut event = [told(EventKind::ClarificationAnswered, &answer)];
+        tell_clock(&mut event, work.save(tx).await?);
+        store::events::append(tx, ticket.id, actor, now, &event).await?;
         let recorded = json!({ "answer": answer });
         self.audit(tx, actor, now, Change::made(AuditAction::TicketRecordAnswer, ticket.id, recorded)).await?;
         self.tell_owner(tx, actor, ticket, &asked, answer).await

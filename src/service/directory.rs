@@ -15,6 +15,7 @@ use crate::{
         actor::{Action, Actor},
         facts::clean_text,
         refusal::{Code, Problem, Refusal},
+        visit::Rank,
     },
     service::{
         Result, Service, ServiceError,
@@ -96,12 +97,31 @@ impl Service {
         if let Some(name) = name {
             row.name = checked_name(name)?;
         }
+        let tier_before = row.tier;
         row.tier = tier.unwrap_or(row.tier);
         store::directory::save_company(&tx, &mut row).await.map_err(|error| taken(error, "name", "company"))?;
         let change = Change::changed(AuditAction::CompanyUpdate, id, before, of_company(&row));
         self.audit(&tx, actor, self.clock.now(), change).await?;
+        if row.tier != tier_before {
+            self.reckon_company(&tx, actor, &row).await?;
+        }
         self.commit(tx).await?;
         Ok(row)
+    }
+
+    /// Lets the running clocks of a company's tickets follow its tier.
+    async fn reckon_company(&self, tx: &DatabaseTransaction, actor: &Actor, company: &company::Model) -> Result<()> {
+        let visits = store::visits::lock_open_of_company(tx, company.id).await?;
+        let now = self.clock.now();
+        let policies = self.policies(tx, now).await?;
+        let ranked: Vec<_> = visits
+            .into_iter()
+            .map(|visit| {
+                let rank = Rank { tier: company.tier, ..visit.rank };
+                (visit, rank)
+            })
+            .collect();
+        self.reckon(tx, actor, ranked, &policies, now).await
     }
 
     /// Makes a contact of a company.

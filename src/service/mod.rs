@@ -11,6 +11,7 @@ pub mod comments;
 pub mod deliver;
 pub mod directory;
 pub mod feed;
+pub mod follow;
 mod identities;
 pub mod links;
 pub mod lookups;

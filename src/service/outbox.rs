@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     id::{ClarificationId, CommentId, NoticeId, PersonId, StageVisitId},
     notice, person,
-    vocab::{AlertLevel, AuditAction, NoticeState, Stage, Team},
+    vocab::{AuditAction, NoticeState, Stage},
 };
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -15,6 +15,7 @@ use crate::{
     domain::{
         actor::{Action, Actor},
         notice::{NoticeContent, NoticeFacts},
+        policy::Recipients,
         process,
         refusal::{Code, Problem},
         ticket::{Contact, Ticket},
@@ -163,24 +164,22 @@ impl Service {
 }
 
 /// Who is told when the clock of a stage reaches a level, each once.
-///
-/// Source: the alert levels of the design, and the process's “overdue delivery → Tech's managers, Project Manager”.
-pub(super) fn addressees(
-    people: &[PersonWithTeams],
+pub(super) fn addressees<'a>(
+    people: &'a [PersonWithTeams],
+    to: &Recipients,
     stage: Stage,
-    level: AlertLevel,
     assignee: Option<PersonId>,
-) -> Vec<&person::Model> {
+) -> Vec<&'a person::Model> {
     let owner = process::stage(stage).owner;
-    let works_in = |person: &PersonWithTeams, team: Option<Team>| team.is_some_and(|team| person.teams.contains(&team));
-    let manages = |person: &PersonWithTeams| owner.is_some_and(|team| person.manages.contains(&team));
-    let is_told = |person: &PersonWithTeams| match (level, stage) {
-        (AlertLevel::Breach, Stage::Fixing) => manages(person) || works_in(person, Some(Team::ProjectManager)),
-        (AlertLevel::Warning, _) => works_in(person, owner) || assignee == Some(person.person.id),
-        (AlertLevel::Breach, _) => works_in(person, owner) || assignee == Some(person.person.id) || manages(person),
-        (AlertLevel::EscalationTwo | AlertLevel::EscalationThree, _) => !person.manages.is_empty(),
+    let is_told = |row: &PersonWithTeams| {
+        (to.assignee && assignee == Some(row.person.id))
+            || (to.owner_team && owner.is_some_and(|team| row.teams.contains(&team)))
+            || (to.team_managers && owner.is_some_and(|team| row.manages.contains(&team)))
+            || (to.all_managers && !row.manages.is_empty())
+            || to.teams.iter().any(|team| row.teams.contains(team))
+            || to.people.contains(&row.person.id)
     };
     let told: BTreeMap<_, _> =
-        people.iter().filter(|person| is_told(person)).map(|person| (person.person.id, &person.person)).collect();
+        people.iter().filter(|row| is_told(row)).map(|row| (row.person.id, &row.person)).collect();
     told.into_values().collect()
 }

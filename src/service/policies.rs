@@ -1,26 +1,25 @@
-//! Editing SLA policies and calendars. Running clocks follow at once; finished visits and recorded alerts never change.
-
-use std::sync::Arc;
+//! Editing SLA policies and calendars, in versions that never change.
+//!
+//! An edit records a version and from when on it is in effect. Running clocks follow in batches ([`Service::follow_changes`]), each in
+//! a transaction of its own with the event that tells of it; finished visits and recorded alerts never change.
 
 use chrono::{DateTime, Utc};
 use entity::{
-    calendar,
-    id::CalendarId,
-    sla_policy,
-    vocab::{AuditAction, EventKind, Stage},
+    calendar, calendar_version,
+    id::{CalendarId, CalendarVersionId, SlaPolicyVersionId},
+    sla_policy, sla_policy_version,
+    vocab::{AuditAction, PauseReason, Reentry, Stage},
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::ConnectionTrait;
 
 use crate::{
     domain::{
         actor::{Action, Actor},
         calendar::{CalendarDefinition, WorkingCalendar},
-        event::{Event, EventData},
         facts::clean_text,
-        process::{self, StageSla},
+        policy::{BudgetRule, PolicyTerms},
         refusal::{Code, Problem},
-        sla::BudgetLength,
-        visit::{Policy, Visit},
+        sla::{AlertRule, BudgetLength},
     },
     service::{
         Result, Service, ServiceError,
@@ -32,6 +31,8 @@ use crate::{
 
 /// A calendar's name is one line in a list.
 const NAME_LIMIT: usize = 100;
+/// Running clocks that follow an edit before it is answered; the rest follow within seconds, by a job.
+const FOLLOW_AT_ONCE: usize = 1_000;
 const ADMINISTRATORS: &str = "only an administrator edits SLA policies and calendars";
 
 /// A change of a stage's policy; what is absent stays.
@@ -39,16 +40,39 @@ const ADMINISTRATORS: &str = "only an administrator edits SLA policies and calen
 pub struct PolicyChange {
     /// Which stage's.
     pub stage: Stage,
-    /// The budget, in ISO 8601; `Some(None)` is an explicit none.
+    /// The budget of tickets that no other one is for, in ISO 8601; `Some(None)` is an explicit none.
     pub budget: Option<Option<String>>,
+    /// All budgets.
+    pub budgets: Option<Vec<BudgetRule>>,
     /// The calendar it is counted in.
     pub calendar_id: Option<CalendarId>,
+    /// When people are told.
+    pub alerts: Option<Vec<AlertRule>>,
+    /// Why staff may pause the clock.
+    pub pause_reasons: Option<Vec<PauseReason>>,
+    /// What a return to the stage does.
+    pub reentry: Option<Reentry>,
+    /// From when on clocks follow it; now where absent.
+    pub effective_at: Option<DateTime<Utc>>,
+    /// The version that the caller read.
+    pub expected_version: Option<i32>,
+}
+
+/// A change of a calendar; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct CalendarChange {
+    /// Its name.
+    pub name: Option<String>,
+    /// When people work; the whole definition.
+    pub definition: Option<CalendarDefinition>,
+    /// From when on it holds, which may be over; now where absent.
+    pub effective_at: Option<DateTime<Utc>>,
     /// The version that the caller read.
     pub expected_version: Option<i32>,
 }
 
 impl Service {
-    /// Changes the SLA policy of a stage; its running clocks follow from now on.
+    /// Changes the SLA policy of a stage; its running clocks follow from the effective time on.
     pub async fn update_sla_policy(
         &self,
         actor: &Actor,
@@ -56,26 +80,27 @@ impl Service {
     ) -> Result<(sla_policy::Model, calendar::Model)> {
         require(actor, Action::Administer, ADMINISTRATORS)?;
         let tx = self.begin().await?;
-        let unknown = || Problem::at(Code::Unknown, "stage", format!("{} has no SLA policy", change.stage));
         store::policies::hold_to_change(&tx).await?;
         let now = self.clock.now();
-        let mut row = store::policies::find(&tx, change.stage).await?.ok_or_else(unknown)?;
-        let before = of_policy(&row);
-        check_version(row.version, change.expected_version)?;
-        if let Some(budget) = change.budget {
-            row.budget = checked_budget(change.stage, budget.as_deref())?.map(|length| length.to_string());
-        }
-        row.calendar_id = change.calendar_id.unwrap_or(row.calendar_id);
-        let calendar = store::policies::calendar(&tx, row.calendar_id).await?;
+        let (mut row, before) = self.policy_to_change(&tx, change.stage, change.expected_version).await?;
+        let effective_at = effective_policy(change.effective_at, now)?;
+        let terms = change.applied_to(before.clone())?;
+        let calendar = store::policies::calendar(&tx, terms.calendar_id).await?;
         let calendar = calendar.ok_or_else(|| Problem::at(Code::Unknown, "calendarId", "there is no such calendar"))?;
+        row.budget = terms.default_budget().map(|length| length.to_string());
+        row.calendar_id = terms.calendar_id;
         row.updated_at = now;
         store::policies::save(&tx, &mut row).await?;
-        let policy = store::policies::policy_from_rows(&row, calendar.clone())?;
-        let visits = store::visits::open_in(&tx, Some(change.stage), None).await?;
-        self.follow(&tx, actor, visits, now, |visit| visit.follow(&policy, now)).await?;
-        let change = Change::changed(AuditAction::PolicyUpdate, row.id, before, of_policy(&row));
-        self.audit(&tx, actor, now, change).await?;
+        self.record_policy(&tx, actor, &row, &terms, effective_at).await?;
+        let entry = Change::changed(
+            AuditAction::PolicyUpdate,
+            row.id,
+            of_policy(row.stage, &before)?,
+            of_policy(row.stage, &terms)?,
+        );
+        self.audit(&tx, actor, now, entry).await?;
         self.commit(tx).await?;
+        self.follow_changes(actor, Some(FOLLOW_AT_ONCE)).await?;
         Ok((row, calendar))
     }
 
@@ -99,20 +124,19 @@ impl Service {
             updated_at: now,
         };
         store::policies::insert_calendar(&tx, row.clone()).await.map_err(name_taken)?;
+        self.record_calendar(&tx, actor, &row, now).await?;
         let change = Change::made(AuditAction::CalendarCreate, row.id, of_calendar(&row));
         self.audit(&tx, actor, now, change).await?;
         self.commit(tx).await?;
         Ok(row)
     }
 
-    /// Changes a calendar; the running clocks that are counted in it follow from now on.
+    /// Changes a calendar; the running clocks that are counted in it follow from the effective time on.
     pub async fn update_calendar(
         &self,
         actor: &Actor,
         id: CalendarId,
-        name: Option<&str>,
-        definition: Option<CalendarDefinition>,
-        expected_version: Option<i32>,
+        change: CalendarChange,
     ) -> Result<calendar::Model> {
         require(actor, Action::Administer, ADMINISTRATORS)?;
         let tx = self.begin().await?;
@@ -120,67 +144,135 @@ impl Service {
         let now = self.clock.now();
         let mut row = store::policies::calendar(&tx, id).await?.ok_or(ServiceError::NotFound("calendar"))?;
         let before = of_calendar(&row);
-        check_version(row.version, expected_version)?;
-        if let Some(name) = name {
-            row.name = checked_name(name)?;
+        check_version(row.version, change.expected_version)?;
+        if let Some(name) = change.name {
+            row.name = checked_name(&name)?;
         }
-        let calendar = match definition {
-            Some(definition) => checked_calendar(definition, now)?,
-            None => store::policies::working_calendar(row.clone())?,
-        };
-        row.definition = stored(&calendar)?;
+        let is_redefined = change.definition.is_some();
+        if let Some(definition) = change.definition {
+            row.definition = stored(&checked_calendar(definition, now)?)?;
+        }
         row.updated_at = now;
         store::policies::save_calendar(&tx, &mut row).await.map_err(name_taken)?;
-        let calendar = Arc::new(calendar);
-        let visits = store::visits::open_in(&tx, None, Some(id)).await?;
-        self.follow(&tx, actor, visits, now, |visit| {
-            let policy =
-                Policy { stage: visit.stage, budget: visit.budget, calendar_id: id, calendar: Arc::clone(&calendar) };
-            visit.follow(&policy, now)
-        })
-        .await?;
-        let change = Change::changed(AuditAction::CalendarUpdate, id, before, of_calendar(&row));
-        self.audit(&tx, actor, now, change).await?;
+        if is_redefined {
+            self.record_calendar(&tx, actor, &row, change.effective_at.unwrap_or(now)).await?;
+        }
+        let entry = Change::changed(AuditAction::CalendarUpdate, id, before, of_calendar(&row));
+        self.audit(&tx, actor, now, entry).await?;
         self.commit(tx).await?;
+        self.follow_changes(actor, Some(FOLLOW_AT_ONCE)).await?;
         Ok(row)
     }
 
-    /// Lets running clocks follow a change, and writes it into the history of the tickets whose due time moved.
-    async fn follow(
+    /// A policy that is to be changed, with what its latest version says.
+    pub(super) async fn policy_to_change(
         &self,
-        tx: &DatabaseTransaction,
+        db: &impl ConnectionTrait,
+        stage: Stage,
+        expected_version: Option<i32>,
+    ) -> Result<(sla_policy::Model, PolicyTerms)> {
+        let unknown = || Problem::at(Code::Unknown, "stage", format!("{stage} has no SLA policy"));
+        let row = store::policies::find(db, stage).await?.ok_or_else(unknown)?;
+        check_version(row.version, expected_version)?;
+        let latest = store::policies::versions_of(db, stage).await?.into_iter().next();
+        let latest = store::policies::policy_version(latest.ok_or_else(unknown)?)?;
+        Ok((row, latest.terms.as_ref().clone()))
+    }
+
+    /// Records a version of a policy.
+    pub(super) async fn record_policy(
+        &self,
+        db: &impl ConnectionTrait,
         actor: &Actor,
-        visits: Vec<Visit>,
-        now: DateTime<Utc>,
-        mut change: impl FnMut(&mut Visit) -> bool,
+        row: &sla_policy::Model,
+        terms: &PolicyTerms,
+        effective_at: DateTime<Utc>,
     ) -> Result<()> {
-        let mut moved = Vec::new();
-        for mut visit in visits {
-            if change(&mut visit) {
-                moved.push((visit.ticket_id, visit.stage));
-            }
-            store::visits::save(tx, &visit).await?;
-        }
-        let events: Vec<_> = moved
-            .into_iter()
-            .map(|(ticket, stage)| {
-                let data = EventData { to_stage: Some(stage), ..EventData::default() };
-                (ticket, Event { kind: EventKind::ClockRecomputed, data })
-            })
-            .collect();
-        let events = events.iter().map(|(ticket, event)| (*ticket, event));
-        Ok(store::events::append_many(tx, actor, now, events).await?)
+        let terms = serde_json::to_value(terms).map_err(|error| StoreError::corrupt("policy", error))?;
+        let version = sla_policy_version::Model {
+            id: self.clock.new_id(SlaPolicyVersionId),
+            policy_id: row.id,
+            stage: row.stage,
+            version: row.version,
+            terms,
+            effective_at,
+            recorded_at: row.updated_at,
+            recorded_by: actor.person_id(),
+        };
+        Ok(store::policies::insert_version(db, version).await?)
+    }
+
+    /// Records a version of a calendar.
+    pub(super) async fn record_calendar(
+        &self,
+        db: &impl ConnectionTrait,
+        actor: &Actor,
+        row: &calendar::Model,
+        effective_at: DateTime<Utc>,
+    ) -> Result<()> {
+        let version = calendar_version::Model {
+            id: self.clock.new_id(CalendarVersionId),
+            calendar_id: row.id,
+            version: row.version,
+            definition: row.definition.clone(),
+            effective_at,
+            recorded_at: row.updated_at,
+            recorded_by: actor.person_id(),
+        };
+        Ok(store::policies::insert_calendar_version(db, version).await?)
     }
 }
 
-fn checked_budget(stage: Stage, budget: Option<&str>) -> Result<Option<BudgetLength>> {
-    let Some(text) = budget else { return Ok(None) };
-    if process::stage(stage).sla == StageSla::DeliveryDate {
-        let message = format!("the deadline of {stage} is the Estimated Delivery Date; it takes no budget");
-        return Err(Problem::at(Code::Invalid, "budget", message).into());
+impl PolicyChange {
+    /// A change of nothing yet.
+    pub const fn of(stage: Stage) -> Self {
+        Self {
+            stage,
+            budget: None,
+            budgets: None,
+            calendar_id: None,
+            alerts: None,
+            pause_reasons: None,
+            reentry: None,
+            effective_at: None,
+            expected_version: None,
+        }
     }
-    let length: Result<BudgetLength, _> = text.parse();
-    Ok(Some(length.map_err(|error| Problem::at(Code::Invalid, "budget", error.to_string()))?))
+
+    /// The terms after the change.
+    pub(super) fn applied_to(self, mut terms: PolicyTerms) -> Result<PolicyTerms> {
+        if let Some(budgets) = self.budgets {
+            terms.budgets = budgets;
+        }
+        if let Some(budget) = self.budget {
+            let budget = budget.as_deref().map(checked_budget).transpose()?;
+            terms.budgets.retain(|rule| rule.priority.is_some() || rule.tier.is_some());
+            terms.budgets.insert(0, BudgetRule { priority: None, tier: None, budget });
+        }
+        terms.calendar_id = self.calendar_id.unwrap_or(terms.calendar_id);
+        terms.alerts = self.alerts.unwrap_or(terms.alerts);
+        terms.pause_reasons = self.pause_reasons.unwrap_or(terms.pause_reasons);
+        terms.reentry = self.reentry.unwrap_or(terms.reentry);
+        terms.check(self.stage).map_err(|error| Problem::at(Code::Invalid, error.field(), error.to_string()))?;
+        Ok(terms)
+    }
+}
+
+/// A policy takes effect now or later: what a budget was is settled.
+pub(super) fn effective_policy(effective_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    match effective_at {
+        Some(at) if at < now => {
+            let message = "a policy takes effect now or later; leave effectiveAt out for now";
+            Err(Problem::at(Code::Invalid, "effectiveAt", message).into())
+        }
+        at => Ok(at.unwrap_or(now)),
+    }
+}
+
+/// A budget as a caller writes it.
+pub fn checked_budget(text: &str) -> Result<BudgetLength> {
+    let length: std::result::Result<BudgetLength, _> = text.parse();
+    Ok(length.map_err(|error| Problem::at(Code::Invalid, "budget", error.to_string()))?)
 }
 
 fn checked_name(name: &str) -> Result<String> {
@@ -195,8 +287,7 @@ fn checked_calendar(definition: CalendarDefinition, now: DateTime<Utc>) -> Resul
 }
 
 fn stored(calendar: &WorkingCalendar) -> Result<serde_json::Value> {
-    Ok(serde_json::to_value(calendar.definition())
-        .map_err(|error| StoreError::Corrupt { what: "calendar", source: error.into() })?)
+    Ok(serde_json::to_value(calendar.definition()).map_err(|error| StoreError::corrupt("calendar", error))?)
 }
 
 fn name_taken(error: StoreError) -> ServiceError {

@@ -1,5 +1,6 @@
 //! What an empty database starts with: the default calendars, the process's SLA policies, sensible subtypes.
 
+use chrono::DateTime;
 use chrono_tz::Tz;
 use entity::{
     calendar,
@@ -10,9 +11,10 @@ use entity::{
 
 use crate::{
     domain::{
+        actor::Actor,
         calendar::WorkingCalendar,
-        process::{self, STAGES, StageSla},
-        sla::BudgetLength,
+        policy::PolicyTerms,
+        process::{self, STAGES},
     },
     service::{Result, Service, ServiceError},
     store::{self, StoreError},
@@ -97,26 +99,24 @@ impl Service {
             (self.clock.new_id(CalendarId), ROUND_THE_CLOCK_CALENDAR, WorkingCalendar::round_the_clock()),
         ];
         for (id, name, calendar) in calendars {
-            let definition = serde_json::to_value(calendar.definition())
-                .map_err(|error| StoreError::Corrupt { what: "calendar", source: error.into() })?;
+            let definition =
+                serde_json::to_value(calendar.definition()).map_err(|error| StoreError::corrupt("calendar", error))?;
             let row = calendar::Model { id, name: name.to_owned(), definition, version: 1, updated_at: now };
-            store::policies::insert_calendar(&tx, row).await?;
+            store::policies::insert_calendar(&tx, row.clone()).await?;
+            self.record_calendar(&tx, &Actor::System, &row, DateTime::UNIX_EPOCH).await?;
         }
         for spec in STAGES.iter().filter(|spec| process::is_open(spec.stage)) {
-            let budget = match spec.sla {
-                StageSla::WorkingDays(days) => BudgetLength::new(days, 0).ok().map(|length| length.to_string()),
-                StageSla::DeliveryDate | StageSla::None => None,
-            };
-            let id = self.clock.new_id(SlaPolicyId);
+            let terms = PolicyTerms::of_process(spec.stage, default_id);
             let row = sla_policy::Model {
-                id,
+                id: self.clock.new_id(SlaPolicyId),
                 stage: spec.stage,
-                budget,
+                budget: terms.default_budget().map(|length| length.to_string()),
                 calendar_id: default_id,
                 version: 1,
                 updated_at: now,
             };
-            store::policies::insert(&tx, row).await?;
+            store::policies::insert(&tx, row.clone()).await?;
+            self.record_policy(&tx, &Actor::System, &row, &terms, DateTime::UNIX_EPOCH).await?;
         }
         let subtypes = SUBTYPES.iter().flat_map(|(category, names)| names.iter().map(|name| (*category, *name)));
         let rows = subtypes.map(|(category, name)| ticket_subtype::Model {

@@ -9,12 +9,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::{SlaAlertId, TicketId},
     notice, sla_alert,
-    vocab::{AlertLevel, AlertOutcome, EventKind, Stage},
+    vocab::{AlertCause, AlertLevel, AlertOutcome, EventKind, Stage},
 };
 
 use crate::{
     domain::{
         actor::Actor,
+        clock_change::ClockChange,
         event::{Event, EventData},
         notice::NoticeFacts,
         process,
@@ -23,6 +24,7 @@ use crate::{
     },
     service::{
         Result, Service,
+        clock_changes::{ClockWork, tell_clock},
         outbox::{About, addressees},
     },
     store::{self, directory::PersonWithTeams, tickets::TicketView},
@@ -51,6 +53,7 @@ pub struct ScanReport {
 /// What one batch writes.
 #[derive(Default)]
 struct Findings {
+    visits: Vec<Visit>,
     alerts: Vec<sla_alert::Model>,
     events: Vec<(TicketId, Event)>,
     notices: Vec<notice::Model>,
@@ -74,7 +77,7 @@ impl Service {
 
     async fn scan_batch(&self) -> Result<ScanReport> {
         let tx = self.begin().await?;
-        let mut visits = store::visits::claim_due(&tx, self.clock.now(), BATCH).await?;
+        let visits = store::visits::claim_due(&tx, self.clock.now(), BATCH).await?;
         let now = self.clock.now();
         if visits.is_empty() {
             return Ok(ScanReport::default());
@@ -83,13 +86,14 @@ impl Service {
         let tickets = store::tickets::find_many(&tx, None, &ids).await?;
         let people = store::directory::active_people(&tx).await?;
         let mut findings = Findings::default();
-        for visit in &mut visits {
+        let found = visits.len();
+        for visit in visits {
             self.look_at(visit, &tickets, &people, now, &mut findings)?;
-            store::visits::save(&tx, visit).await?;
         }
+        store::visits::save_many(&tx, &findings.visits).await?;
         let count = |outcome| findings.alerts.iter().filter(|alert| alert.outcome == outcome).count();
         let report = ScanReport {
-            visits: visits.len(),
+            visits: found,
             raised: count(AlertOutcome::Raised),
             superseded: count(AlertOutcome::Superseded),
             notices: findings.notices.len(),
@@ -105,41 +109,70 @@ impl Service {
     /// Records every level that the clock has reached; people hear of the highest, and of others that are fresh.
     fn look_at(
         &self,
-        visit: &mut Visit,
+        mut visit: Visit,
         tickets: &HashMap<TicketId, TicketView>,
         people: &[PersonWithTeams],
         now: DateTime<Utc>,
         findings: &mut Findings,
     ) -> Result<()> {
         let reached = visit.clock().crossed(visit.alerted_level, now);
-        let owner = process::stage(visit.stage).owner;
         let ticket = tickets.get(&visit.ticket_id).map(|view| &view.ticket);
-        if let (Some(ticket), Some(team), Some(due_at)) = (ticket, owner, due(visit, now)) {
-            let highest = reached.last().map(|(level, _)| *level);
-            for (level, reached_at) in &reached {
-                let is_told = Some(*level) == highest || now - *reached_at <= FRESH;
-                let alert = sla_alert::Model {
-                    id: self.clock.new_id(SlaAlertId),
-                    visit_id: visit.id,
-                    ticket_id: ticket.id,
-                    stage: visit.stage,
-                    team,
-                    level: *level,
-                    outcome: if is_told { AlertOutcome::Raised } else { AlertOutcome::Superseded },
-                    reached_at: *reached_at,
-                    detected_at: now,
-                    due_at,
-                };
-                if is_told {
-                    findings.events.push((ticket.id, raised(&alert)));
-                    findings.notices.extend(self.tell_staff(visit, ticket, people, &alert)?);
-                }
-                findings.alerts.push(alert);
+        let (Some(ticket), Some(highest)) = (ticket, reached.last().map(|(level, _)| *level)) else {
+            visit.refresh(now);
+            findings.visits.push(visit);
+            return Ok(());
+        };
+        let mut events = Vec::new();
+        for (level, reached_at) in reached {
+            let Some(alert) = self.alert(&visit, (level, reached_at), highest, now) else { continue };
+            if alert.outcome == AlertOutcome::Raised {
+                events.push(raised(&alert));
+                findings.notices.extend(self.tell_staff(&visit, ticket, people, &alert)?);
             }
+            findings.alerts.push(alert);
         }
-        visit.alerted_level = reached.last().map(|(level, _)| *level).or(visit.alerted_level);
-        visit.refresh(now);
+        let mut work = ClockWork::over(visit.ticket_id, vec![visit]);
+        work.make(ClockChange::LevelReached { level: highest }, now)?;
+        let (visits, changes) = work.into_parts();
+        tell_clock(&mut events, changes);
+        findings.visits.extend(visits);
+        findings.events.extend(events.into_iter().map(|event| (ticket.id, event)));
         Ok(())
+    }
+
+    /// The alert that a level is; none for a stage without an owner, which has no clock.
+    fn alert(
+        &self,
+        visit: &Visit,
+        (level, reached_at): (AlertLevel, DateTime<Utc>),
+        highest: AlertLevel,
+        now: DateTime<Utc>,
+    ) -> Option<sla_alert::Model> {
+        let is_told = level == highest || now - reached_at <= FRESH;
+        let cause = match visit.moved_at {
+            Some(moved_at) if reached_at <= moved_at => AlertCause::Change,
+            _ if now - reached_at > FRESH => AlertCause::Downtime,
+            _ => AlertCause::Clock,
+        };
+        let superseded =
+            || format!("found {} after it was reached, together with {highest}", elapsed(now - reached_at));
+        Some(sla_alert::Model {
+            id: self.clock.new_id(SlaAlertId),
+            visit_id: visit.id,
+            ticket_id: visit.ticket_id,
+            stage: visit.stage,
+            team: process::stage(visit.stage).owner?,
+            level,
+            outcome: if is_told { AlertOutcome::Raised } else { AlertOutcome::Superseded },
+            reached_at,
+            detected_at: now,
+            due_at: due(visit, now)?,
+            cause: Some(cause),
+            detail: (!is_told).then(superseded),
+            acknowledged_at: None,
+            acknowledged_by: None,
+            acknowledgement: None,
+        })
     }
 
     fn tell_staff(
@@ -150,9 +183,12 @@ impl Service {
         alert: &sla_alert::Model,
     ) -> Result<Vec<notice::Model>> {
         let sla_alert::Model { stage, level, due_at, detected_at, .. } = *alert;
+        let Some(rule) = visit.policy.terms.alerts.iter().find(|rule| rule.level == level) else {
+            return Ok(Vec::new());
+        };
         let assignee = ticket.assignee.as_ref().map(|person| person.name.clone());
         let facts = match (level, visit.deadline_on) {
-            (AlertLevel::Warning, _) => NoticeFacts::SlaWarning { stage, due_at, assignee },
+            (AlertLevel::Reminder | AlertLevel::Warning, _) => NoticeFacts::SlaWarning { stage, due_at, assignee },
             (AlertLevel::Breach, Some(date)) if stage == Stage::Fixing => {
                 NoticeFacts::DeliveryOverdue { date, due_at, assignee }
             }
@@ -163,10 +199,19 @@ impl Service {
         };
         let about = About { visit_id: Some(visit.id), ..About::default() };
         let occasion = format!("{}:{}", visit.id, level.word());
-        addressees(people, stage, level, ticket.assignee.as_ref().map(|person| person.id))
+        addressees(people, &rule.to, stage, ticket.assignee.as_ref().map(|person| person.id))
             .into_iter()
             .map(|person| self.to_person(ticket, person, facts.clone(), about, &occasion, detected_at))
             .collect()
+    }
+}
+
+/// A length of time as people read it, in its largest unit.
+fn elapsed(time: TimeDelta) -> String {
+    match (time.num_days(), time.num_hours(), time.num_minutes()) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, _) => format!("{hours} h"),
+        (days, ..) => format!("{days} d"),
     }
 }
 

@@ -17,12 +17,12 @@ use crate::{
         refusal::{Code, Problem, Refusal, input_path},
         search,
         ticket::{Assignee, Company, Contact, Ticket},
-        visit::Policy,
     },
     service::{
         Result, Service, ServiceError,
         audit::{Change, of_ticket},
         check_version,
+        clock_changes::{Policies, tell_clock},
         queries::ticket_scope,
         require_scope,
     },
@@ -83,9 +83,9 @@ impl Service {
         }
         let client = self.client(&tx, actor, new.company_id, new.contact_id).await;
         store::policies::hold(&tx).await?;
-        let policy = self.policy(&tx, Stage::Fixing).await?;
+        let policies = self.policies(&tx, now).await?;
         let facts = match new.facts.resolve(&tx).await {
-            Ok(patch) => moves::file(actor, &patch, &self.surroundings(&policy, now)).map_err(ServiceError::from),
+            Ok(patch) => moves::file(actor, &patch, &self.surroundings(&policies, now)?).map_err(ServiceError::from),
             Err(error) => Err(error),
         };
         let reference = reference(actor, new.level_one_reference);
@@ -125,8 +125,9 @@ impl Service {
             inserted => inserted?,
         }
         store::search::refresh(&tx, id).await?;
-        self.start_clock(&tx, &ticket, now).await?;
-        store::events::append(&tx, id, actor, now, &[moves::filed(&ticket)]).await?;
+        let mut filed = [moves::filed(&ticket)];
+        tell_clock(&mut filed, self.start_clock(&tx, &ticket, &policies, now).await?);
+        store::events::append(&tx, id, actor, now, &filed).await?;
         self.audit(&tx, actor, now, Change::made(AuditAction::TicketCreate, id, of_ticket(&ticket))).await?;
         self.commit(tx).await?;
         Ok(ticket)
@@ -139,15 +140,15 @@ impl Service {
         let ticket = self.lock_ticket(&tx, actor, id, request.expected_version).await?;
         let now = self.clock.now();
         store::policies::hold(&tx).await?;
-        let policy = self.policy(&tx, Stage::Fixing).await?;
+        let policies = self.policies(&tx, now).await?;
         let wanted = Move {
             target: request.target,
             facts: request.facts.resolve(&tx).await?,
             reason: request.reason,
             de_escalation_reasons: request.de_escalation_reasons,
         };
-        let decision = moves::decide(&ticket, actor, &wanted, &self.surroundings(&policy, now))?;
-        self.store_decision(tx, actor, &ticket, decision, now).await
+        let decision = moves::decide(&ticket, actor, &wanted, &self.surroundings(&policies, now)?)?;
+        self.store_decision(tx, actor, &ticket, decision, &policies, now).await
     }
 
     /// Changes facts of an open ticket.
@@ -162,10 +163,10 @@ impl Service {
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
-        let policy = self.policy(&tx, Stage::Fixing).await?;
+        let policies = self.policies(&tx, now).await?;
         let patch = facts.resolve(&tx).await?;
-        let decision = moves::change_facts(&ticket, actor, &patch, &self.surroundings(&policy, now))?;
-        self.store_decision(tx, actor, &ticket, decision, now).await
+        let decision = moves::change_facts(&ticket, actor, &patch, &self.surroundings(&policies, now)?)?;
+        self.store_decision(tx, actor, &ticket, decision, &policies, now).await
     }
 
     /// Changes the Estimated Delivery Date, with a reason; the client hears of it from Fixing on.
@@ -182,9 +183,9 @@ impl Service {
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
         store::policies::hold(&tx).await?;
-        let policy = self.policy(&tx, Stage::Fixing).await?;
-        let decision = moves::promise(&ticket, actor, date, reason, &self.surroundings(&policy, now))?;
-        self.store_decision(tx, actor, &ticket, decision, now).await
+        let policies = self.policies(&tx, now).await?;
+        let decision = moves::promise(&ticket, actor, date, reason, &self.surroundings(&policies, now)?)?;
+        self.store_decision(tx, actor, &ticket, decision, &policies, now).await
     }
 
     /// Assigns an open ticket to a person, or to nobody.
@@ -204,7 +205,8 @@ impl Service {
             None => None,
         };
         let decision = moves::assign(&ticket, actor, assignee, now)?;
-        self.store_decision(tx, actor, &ticket, decision, now).await
+        let policies = Policies::default();
+        self.store_decision(tx, actor, &ticket, decision, &policies, now).await
     }
 
     /// The ticket, held. The clock is read after this: who waited here comes after whoever was waited for.
@@ -230,9 +232,10 @@ impl Service {
         actor: &Actor,
         before: &Ticket,
         decision: Decision,
+        policies: &Policies,
         now: DateTime<Utc>,
     ) -> Result<Ticket> {
-        let Decision { mut ticket, events, client_notices } = decision;
+        let Decision { mut ticket, mut events, client_notices } = decision;
         if events.is_empty() {
             return Ok(ticket);
         }
@@ -240,7 +243,7 @@ impl Service {
         if search::is_found_otherwise(&before.facts, &ticket.facts) {
             store::search::refresh(&tx, ticket.id).await?;
         }
-        self.move_clock(&tx, before, &ticket, now).await?;
+        tell_clock(&mut events, self.move_clock(&tx, (before, &ticket), policies, now).await?);
         store::events::append(&tx, ticket.id, actor, now, &events).await?;
         self.audit(&tx, actor, now, Change::decided(before, &ticket, &events)).await?;
         self.tell_watchers(&tx, actor, before, &ticket, &client_notices).await?;
@@ -250,8 +253,9 @@ impl Service {
         Ok(ticket)
     }
 
-    pub(super) fn surroundings<'a>(&'a self, fixing: &'a Policy, now: DateTime<Utc>) -> Surroundings<'a> {
-        Surroundings { now, calendar: &fixing.calendar, pipelines: self.pipelines.as_slice() }
+    pub(super) fn surroundings<'a>(&'a self, policies: &'a Policies, now: DateTime<Utc>) -> Result<Surroundings<'a>> {
+        let calendar = policies.delivery_calendar(now)?;
+        Ok(Surroundings { now, calendar, pipelines: self.pipelines.as_slice() })
     }
 
     /// The company and contact that a new ticket is for: one's own for a contact.

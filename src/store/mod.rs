@@ -68,7 +68,7 @@ impl From<DbErr> for StoreError {
 }
 
 impl StoreError {
-    fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Corrupt { what, source: source.into() }
     }
 }

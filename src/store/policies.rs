@@ -1,16 +1,30 @@
 //! SLA policies and working calendars.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use ::entity::{calendar, id::CalendarId, sla_policy, vocab::Stage};
+use ::entity::{
+    calendar, calendar_version,
+    id::{CalendarId, CalendarVersionId, SlaPolicyVersionId},
+    sla_policy, sla_policy_version,
+    vocab::Stage,
+};
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, Statement,
+    sea_query::{Expr, Func, Query},
 };
 
 use crate::{
     domain::{
-        calendar::{CalendarDefinition, WorkingCalendar},
+        calendar::{
+            CalendarDefinition, WorkingCalendar,
+            timeline::{CalendarVersion, CalendarVersions},
+        },
+        policy::PolicyVersion,
         visit::Policy,
     },
     store::{Result, StoreError},
@@ -39,26 +53,101 @@ async fn lock(db: &impl ConnectionTrait, function: &str) -> Result<()> {
     Ok(())
 }
 
-/// The policy of a stage.
-pub async fn of_stage(db: &impl ConnectionTrait, stage: Stage) -> Result<Option<Policy>> {
-    let row = sla_policy::Entity::find()
-        .filter(sla_policy::COLUMN.stage.eq(stage))
-        .find_also_related(calendar::Entity)
-        .one(db)
+/// The policies that the stages have at `now`, with every version of their calendars: two statements.
+pub async fn in_effect(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<HashMap<Stage, Policy>> {
+    let newer = |column| Expr::col(("newer", column));
+    let highest = Query::select()
+        .expr(Func::max(newer(sla_policy_version::Column::Version)))
+        .from_as(sla_policy_version::Entity, "newer")
+        .and_where(
+            newer(sla_policy_version::Column::Stage)
+                .equals((sla_policy_version::Entity, sla_policy_version::Column::Stage)),
+        )
+        .and_where(newer(sla_policy_version::Column::EffectiveAt).lte(now))
+        .take();
+    let rows = sla_policy_version::Entity::find()
+        .filter(Expr::col((sla_policy_version::Entity, sla_policy_version::Column::Version)).in_subquery(highest))
+        .all(db)
         .await?;
-    let Some((policy, Some(calendar))) = row else { return Ok(None) };
-    policy_from_rows(&policy, calendar).map(Some)
+    let versions = rows.into_iter().map(policy_version).collect::<Result<Vec<_>>>()?;
+    let calendars: BTreeSet<_> = versions.iter().map(|version| version.terms.calendar_id).collect();
+    let calendars = calendar_versions(db, calendars.into_iter().collect()).await?;
+    let with_calendar = |version: PolicyVersion| {
+        let calendar = calendars.get(&version.terms.calendar_id).cloned();
+        let calendar = calendar.ok_or_else(|| StoreError::corrupt("policy", "its calendar is missing"))?;
+        Ok((version.stage, Policy { version: Arc::new(version), calendar }))
+    };
+    versions.into_iter().map(with_calendar).collect()
 }
 
-/// A policy with its calendar, as the rules see it.
-pub fn policy_from_rows(policy: &sla_policy::Model, calendar: calendar::Model) -> Result<Policy> {
-    let budget = policy.budget.as_deref().map(str::parse).transpose();
-    Ok(Policy {
-        stage: policy.stage,
-        budget: budget.map_err(|error| StoreError::corrupt("budget", error))?,
-        calendar_id: calendar.id,
-        calendar: Arc::new(working_calendar(calendar)?),
-    })
+/// Every version of some calendars.
+pub async fn calendar_versions(
+    db: &impl ConnectionTrait,
+    ids: Vec<CalendarId>,
+) -> Result<HashMap<CalendarId, CalendarVersions>> {
+    let rows = calendar_version::Entity::find().filter(calendar_version::COLUMN.calendar_id.is_in(ids)).all(db).await?;
+    let mut versions: HashMap<CalendarId, Vec<_>> = HashMap::new();
+    for row in rows {
+        versions.entry(row.calendar_id).or_default().push(Arc::new(read_calendar_version(row)?));
+    }
+    Ok(versions.into_iter().filter_map(|(id, versions)| Some((id, CalendarVersions::new(versions)?))).collect())
+}
+
+/// Some versions of calendars, ready to count with.
+pub async fn calendar_versions_by_id(
+    db: &impl ConnectionTrait,
+    ids: Vec<CalendarVersionId>,
+) -> Result<HashMap<CalendarVersionId, Arc<CalendarVersion>>> {
+    let rows = calendar_version::Entity::find().filter(calendar_version::COLUMN.id.is_in(ids)).all(db).await?;
+    rows.into_iter().map(|row| Ok((row.id, Arc::new(read_calendar_version(row)?)))).collect()
+}
+
+/// Some versions of policies.
+pub async fn policy_versions_by_id(
+    db: &impl ConnectionTrait,
+    ids: Vec<SlaPolicyVersionId>,
+) -> Result<HashMap<SlaPolicyVersionId, Arc<PolicyVersion>>> {
+    let rows = sla_policy_version::Entity::find().filter(sla_policy_version::COLUMN.id.is_in(ids)).all(db).await?;
+    rows.into_iter().map(|row| Ok((row.id, Arc::new(policy_version(row)?)))).collect()
+}
+
+/// The versions of a policy, the latest first.
+pub async fn versions_of(db: &impl ConnectionTrait, stage: Stage) -> Result<Vec<sla_policy_version::Model>> {
+    let selection = sla_policy_version::Entity::find().filter(sla_policy_version::COLUMN.stage.eq(stage));
+    Ok(selection.order_by_desc(sla_policy_version::Column::Version).all(db).await?)
+}
+
+/// The rows of a calendar's versions, the latest first.
+pub async fn version_rows_of(db: &impl ConnectionTrait, id: CalendarId) -> Result<Vec<calendar_version::Model>> {
+    let selection = calendar_version::Entity::find().filter(calendar_version::COLUMN.calendar_id.eq(id));
+    Ok(selection.order_by_desc(calendar_version::Column::Version).all(db).await?)
+}
+
+/// Stores a new version of a policy.
+pub async fn insert_version(db: &impl ConnectionTrait, row: sla_policy_version::Model) -> Result<()> {
+    sla_policy_version::Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Stores a new version of a calendar.
+pub async fn insert_calendar_version(db: &impl ConnectionTrait, row: calendar_version::Model) -> Result<()> {
+    calendar_version::Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// A version of a policy, from its row.
+pub fn policy_version(row: sla_policy_version::Model) -> Result<PolicyVersion> {
+    let sla_policy_version::Model { id, policy_id, stage, version, effective_at, terms, .. } = row;
+    let terms = serde_json::from_value(terms).map_err(|error| StoreError::corrupt("policy", error))?;
+    Ok(PolicyVersion { id, policy_id, stage, version, effective_at, terms: Arc::new(terms) })
+}
+
+/// A version of a calendar, from its row.
+pub fn read_calendar_version(row: calendar_version::Model) -> Result<CalendarVersion> {
+    let calendar_version::Model { id, calendar_id, version, effective_at, definition, .. } = row;
+    let definition = serde_json::from_value(definition).map_err(|error| StoreError::corrupt("calendar", error))?;
+    let calendar = WorkingCalendar::restore(definition).map_err(|error| StoreError::corrupt("calendar", error))?;
+    Ok(CalendarVersion { id, calendar_id, version, effective_at, calendar })
 }
 
 /// All policies with their calendars, in the order of the process.
@@ -91,18 +180,6 @@ pub async fn save(db: &impl ConnectionTrait, policy: &mut sla_policy::Model) -> 
         .exec(db)
         .await?;
     if result.rows_affected == 1 { Ok(()) } else { Err(StoreError::Stale) }
-}
-
-/// Some calendars, ready to count with.
-pub async fn calendars(
-    db: &impl ConnectionTrait,
-    ids: impl IntoIterator<Item = CalendarId>,
-) -> Result<HashMap<CalendarId, Arc<WorkingCalendar>>> {
-    let mut ids: Vec<_> = ids.into_iter().collect();
-    ids.sort();
-    ids.dedup();
-    let rows = calendar::Entity::find().filter(calendar::COLUMN.id.is_in(ids)).all(db).await?;
-    rows.into_iter().map(|row| Ok((row.id, Arc::new(working_calendar(row)?)))).collect()
 }
 
 /// Some calendars' rows.

@@ -1,27 +1,30 @@
 //! Stage visits with their pauses and calendars.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    clock_pause,
-    id::{CalendarId, StageVisitId, TicketId},
-    stage_visit,
+    calendar_version, clock_pause,
+    id::{CompanyId, PersonId, SlaPolicyVersionId, StageVisitId, TicketId},
+    sla_policy_version, stage_visit, ticket,
     vocab::Stage,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
-    sea_query::{LockBehavior, LockType, OnConflict},
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel,
+    JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 
 use crate::{
     domain::{
-        calendar::WorkingCalendar,
-        visit::{Visit, VisitPause},
+        clock_change::{EraRef, Library},
+        visit::{Policy, Rank, Visit, VisitPause},
     },
     store::{Result, StoreError, policies},
 };
+
+/// Rows in one statement: their parameters are within what SQLite takes, 32,766.
+const ROWS: usize = 500;
 
 /// The open visit of a ticket, held until the transaction ends.
 pub async fn lock_open_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<Visit>> {
@@ -62,44 +65,117 @@ pub async fn latest_of(db: &impl ConnectionTrait, ticket: TicketId, stage: Stage
     Ok(load(db, selection).await?.pop())
 }
 
-/// The open visits that a changed policy or calendar concerns, held until the transaction ends.
-pub async fn open_in(
-    db: &impl ConnectionTrait,
-    stage: Option<Stage>,
-    calendar: Option<CalendarId>,
-) -> Result<Vec<Visit>> {
-    let mut selection = stage_visit::Entity::open().order_by_asc(stage_visit::Column::Id);
-    if let Some(stage) = stage {
-        selection = selection.filter(stage_visit::COLUMN.stage.eq(stage));
-    }
-    if let Some(calendar) = calendar {
-        selection = selection.filter(stage_visit::COLUMN.calendar_id.eq(calendar));
-    }
+/// Whether a running visit of the policy's stage does not follow it yet, or not the latest version of its calendar.
+pub async fn lags_behind(db: &impl ConnectionTrait, policy: &Policy) -> Result<bool> {
+    super::page::exists(db, behind(policy)).await
+}
+
+/// Up to `limit` of those visits, held until the transaction ends. Those that somebody else holds are left out.
+pub async fn claim_behind(db: &impl ConnectionTrait, policy: &Policy, limit: u64) -> Result<Vec<Visit>> {
+    load(db, claimed(db, behind(policy).limit(limit))).await
+}
+
+/// By the indexes of running visits: each other version is looked up, which are few.
+fn behind(policy: &Policy) -> Select<stage_visit::Entity> {
+    let Policy { version, calendar } = policy;
+    let other_policies = sla_policy_version::Entity::find()
+        .select_only()
+        .column(sla_policy_version::Column::Id)
+        .filter(sla_policy_version::COLUMN.policy_id.eq(version.policy_id))
+        .filter(sla_policy_version::COLUMN.id.ne(version.id));
+    let other_calendars = calendar_version::Entity::find()
+        .select_only()
+        .column(calendar_version::Column::Id)
+        .filter(calendar_version::COLUMN.calendar_id.eq(version.terms.calendar_id))
+        .filter(calendar_version::COLUMN.id.ne(calendar.latest().id));
+    stage_visit::Entity::open().filter(stage_visit::COLUMN.stage.eq(version.stage)).filter(
+        Condition::any()
+            .add(Expr::col(stage_visit::Column::PolicyVersionId).in_subquery(other_policies.into_query()))
+            .add(Expr::col(stage_visit::Column::CalendarVersionId).in_subquery(other_calendars.into_query())),
+    )
+}
+
+/// The running visits of a company's tickets, held until the transaction ends.
+pub async fn lock_open_of_company(db: &impl ConnectionTrait, company: CompanyId) -> Result<Vec<Visit>> {
+    let tickets = ticket::Entity::find().select_only().column(ticket::Column::Id);
+    let tickets = tickets.filter(ticket::COLUMN.company_id.eq(company)).into_query();
+    let of_company = Expr::col(stage_visit::Column::TicketId).in_subquery(tickets);
+    let mut selection = stage_visit::Entity::open().filter(of_company).order_by_asc(stage_visit::Column::Id);
     if db.get_database_backend() == DbBackend::Postgres {
         selection = selection.lock_exclusive();
     }
     load(db, selection).await
 }
 
+/// Up to `limit` tickets with a pause that ends by itself by `now`.
+pub async fn tickets_to_wake(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<TicketId>> {
+    Ok(clock_pause::Entity::find()
+        .select_only()
+        .column(stage_visit::Column::TicketId)
+        .filter(clock_pause::COLUMN.ended_at.is_null())
+        .filter(clock_pause::COLUMN.resume_at.is_not_null())
+        .filter(clock_pause::COLUMN.resume_at.lte(now))
+        .join(JoinType::InnerJoin, clock_pause::Relation::StageVisit.def())
+        .order_by_asc(clock_pause::Column::ResumeAt)
+        .limit(limit)
+        .into_tuple::<TicketId>()
+        .all(db)
+        .await?)
+}
+
+/// Excuses the breach of a visit, once.
+pub async fn excuse(
+    db: &impl ConnectionTrait,
+    id: StageVisitId,
+    by: Option<PersonId>,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let result = stage_visit::Entity::update_many()
+        .col_expr(stage_visit::Column::ExcusedAt, Expr::val(now))
+        .col_expr(stage_visit::Column::ExcusedBy, Expr::val(by))
+        .col_expr(stage_visit::Column::Excuse, Expr::val(reason))
+        .filter(stage_visit::COLUMN.id.eq(id))
+        .filter(stage_visit::COLUMN.excused_at.is_null())
+        .exec(db)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+fn claimed(db: &impl ConnectionTrait, selection: Select<stage_visit::Entity>) -> Select<stage_visit::Entity> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        selection.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+    } else {
+        selection
+    }
+}
+
 /// Up to `limit` visits that the scan must look at, the longest due first, held until the transaction ends. Those that
 /// another replica holds are left to it.
 pub async fn claim_due(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<Visit>> {
-    let mut selection = stage_visit::Entity::find()
+    let selection = stage_visit::Entity::find()
         .filter(stage_visit::COLUMN.next_alert_at.is_not_null())
         .filter(stage_visit::COLUMN.next_alert_at.lte(now))
         .order_by_asc(stage_visit::Column::NextAlertAt)
         .limit(limit);
-    if db.get_database_backend() == DbBackend::Postgres {
-        selection = selection.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
-    load(db, selection).await
+    load(db, claimed(db, selection)).await
 }
 
-/// Stores a visit, new or changed, with its pauses.
-pub async fn save(db: &impl ConnectionTrait, visit: &Visit) -> Result<()> {
+/// Stores visits, new or changed, with their pauses: two statements for some hundred.
+pub async fn save_many(db: &impl ConnectionTrait, visits: &[Visit]) -> Result<()> {
     let columns = [
         stage_visit::Column::LeftAt,
         stage_visit::Column::CalendarId,
+        stage_visit::Column::PolicyVersionId,
+        stage_visit::Column::CalendarVersionId,
+        stage_visit::Column::Eras,
+        stage_visit::Column::Priority,
+        stage_visit::Column::Tier,
+        stage_visit::Column::OverrideDueAt,
+        stage_visit::Column::AcknowledgedAt,
+        stage_visit::Column::SnoozedUntil,
+        stage_visit::Column::MovedAt,
+        stage_visit::Column::Tzdb,
         stage_visit::Column::Budget,
         stage_visit::Column::DeadlineOn,
         stage_visit::Column::DueAt,
@@ -110,32 +186,34 @@ pub async fn save(db: &impl ConnectionTrait, visit: &Visit) -> Result<()> {
         stage_visit::Column::NextAlertAt,
         stage_visit::Column::AlertedLevel,
     ];
-    stage_visit::Entity::insert(to_row(visit).into_active_model().reset_all())
-        .on_conflict(OnConflict::column(stage_visit::Column::Id).update_columns(columns).to_owned())
-        .exec_without_returning(db)
-        .await?;
-    if visit.pauses.is_empty() {
-        return Ok(());
+    for some in visits.chunks(ROWS) {
+        let rows = some.iter().map(|visit| Ok(to_row(visit)?.into_active_model().reset_all()));
+        stage_visit::Entity::insert_many(rows.collect::<Result<Vec<_>>>()?)
+            .on_conflict(OnConflict::column(stage_visit::Column::Id).update_columns(columns).to_owned())
+            .exec_without_returning(db)
+            .await?;
     }
-    let pauses = visit.pauses.iter().map(|pause| {
-        clock_pause::Model {
-            id: pause.id,
-            visit_id: visit.id,
-            reason: pause.reason,
-            started_at: pause.started_at,
-            ended_at: pause.ended_at,
-        }
-        .into_active_model()
-        .reset_all()
-    });
-    clock_pause::Entity::insert_many(pauses)
-        .on_conflict(OnConflict::column(clock_pause::Column::Id).update_column(clock_pause::Column::EndedAt).to_owned())
-        .exec_without_returning(db)
-        .await?;
+    let pauses: Vec<_> =
+        visits.iter().flat_map(|visit| visit.pauses.iter().map(|pause| pause_row(visit.id, pause))).collect();
+    for some in pauses.chunks(ROWS) {
+        let rows = some.iter().map(|row| row.clone().into_active_model().reset_all());
+        let ended = OnConflict::column(clock_pause::Column::Id).update_column(clock_pause::Column::EndedAt).to_owned();
+        clock_pause::Entity::insert_many(rows).on_conflict(ended).exec_without_returning(db).await?;
+    }
     Ok(())
 }
 
-/// Three statements, however many visits: the visits, their pauses, their calendars.
+/// Stores a visit, new or changed, with its pauses.
+pub async fn save(db: &impl ConnectionTrait, visit: &Visit) -> Result<()> {
+    save_many(db, std::slice::from_ref(visit)).await
+}
+
+fn pause_row(visit_id: StageVisitId, pause: &VisitPause) -> clock_pause::Model {
+    let VisitPause { id, reason, started_at, ended_at, resume_at } = *pause;
+    clock_pause::Model { id, visit_id, reason, started_at, ended_at, resume_at }
+}
+
+/// Four statements, however many visits: the visits, their pauses, their policies, their calendars.
 async fn load(db: &impl ConnectionTrait, selection: Select<stage_visit::Entity>) -> Result<Vec<Visit>> {
     let rows = selection.all(db).await?;
     if rows.is_empty() {
@@ -145,29 +223,42 @@ async fn load(db: &impl ConnectionTrait, selection: Select<stage_visit::Entity>)
     let pause_rows = clock_pause::Entity::find()
         .filter(clock_pause::COLUMN.visit_id.is_in(rows.iter().map(|row| row.id)))
         .order_by_asc(clock_pause::Column::StartedAt)
+        .order_by_asc(clock_pause::Column::Id)
         .all(db)
         .await?;
-    for pause in pause_rows {
-        pauses.entry(pause.visit_id).or_default().push(VisitPause {
-            id: pause.id,
-            reason: pause.reason,
-            started_at: pause.started_at,
-            ended_at: pause.ended_at,
-        });
+    for clock_pause::Model { id, visit_id, reason, started_at, ended_at, resume_at } in pause_rows {
+        pauses.entry(visit_id).or_default().push(VisitPause { id, reason, started_at, ended_at, resume_at });
     }
-    let calendars = policies::calendars(db, rows.iter().map(|row| row.calendar_id)).await?;
-    rows.into_iter().map(|row| from_row(row, &mut pauses, &calendars)).collect()
+    let eras = rows.iter().map(eras_of).collect::<Result<Vec<_>>>()?;
+    let library = library(db, rows.iter().map(|row| row.policy_version_id), eras.iter().flatten()).await?;
+    rows.into_iter().zip(eras).map(|(row, eras)| from_row(row, &eras, &mut pauses, &library)).collect()
+}
+
+/// The versions of policies and calendars that are named: two statements.
+pub async fn library<'a>(
+    db: &impl ConnectionTrait,
+    policies: impl IntoIterator<Item = SlaPolicyVersionId>,
+    eras: impl IntoIterator<Item = &'a EraRef>,
+) -> Result<Library> {
+    let policies: BTreeSet<_> = policies.into_iter().collect();
+    let calendars: BTreeSet<_> = eras.into_iter().map(|era| era.version).collect();
+    Ok(Library {
+        policies: policies::policy_versions_by_id(db, policies.into_iter().collect()).await?,
+        calendars: policies::calendar_versions_by_id(db, calendars.into_iter().collect()).await?,
+    })
+}
+
+fn eras_of(row: &stage_visit::Model) -> Result<Vec<EraRef>> {
+    serde_json::from_value(row.eras.clone()).map_err(|error| StoreError::corrupt("stage visit", error))
 }
 
 fn from_row(
     row: stage_visit::Model,
+    eras: &[EraRef],
     pauses: &mut HashMap<StageVisitId, Vec<VisitPause>>,
-    calendars: &HashMap<CalendarId, Arc<WorkingCalendar>>,
+    library: &Library,
 ) -> Result<Visit> {
-    let calendar = calendars
-        .get(&row.calendar_id)
-        .map(Arc::clone)
-        .ok_or_else(|| StoreError::corrupt("stage visit", "its calendar is missing"))?;
+    let corrupt = |error| StoreError::corrupt("stage visit", error);
     let budget = row.budget.as_deref().map(str::parse).transpose();
     Ok(Visit {
         id: row.id,
@@ -175,10 +266,12 @@ fn from_row(
         stage: row.stage,
         entered_at: row.entered_at,
         left_at: row.left_at,
-        calendar_id: row.calendar_id,
-        calendar,
+        policy: library.policy(row.policy_version_id).map_err(corrupt)?,
+        rank: Rank { priority: row.priority, tier: row.tier },
+        timeline: library.timeline(eras).map_err(corrupt)?,
         budget: budget.map_err(|error| StoreError::corrupt("budget", error))?,
         deadline_on: row.deadline_on,
+        override_due_at: row.override_due_at,
         pauses: pauses.remove(&row.id).unwrap_or_default(),
         due_at: row.due_at,
         original_due_at: row.original_due_at,
@@ -187,17 +280,28 @@ fn from_row(
         elapsed: row.elapsed_us.map(TimeDelta::microseconds),
         next_alert_at: row.next_alert_at,
         alerted_level: row.alerted_level,
+        acknowledged_at: row.acknowledged_at,
+        snoozed_until: row.snoozed_until,
+        moved_at: row.moved_at,
     })
 }
 
-fn to_row(visit: &Visit) -> stage_visit::Model {
-    stage_visit::Model {
+/// Who excused a breach is not part of the clock, and stays as it is.
+fn to_row(visit: &Visit) -> Result<stage_visit::Model> {
+    let eras: Vec<_> = visit.timeline.eras().map(EraRef::from).collect();
+    let latest = visit.timeline.latest();
+    Ok(stage_visit::Model {
         id: visit.id,
         ticket_id: visit.ticket_id,
         stage: visit.stage,
         entered_at: visit.entered_at,
         left_at: visit.left_at,
-        calendar_id: visit.calendar_id,
+        calendar_id: latest.calendar_id,
+        policy_version_id: visit.policy.id,
+        calendar_version_id: latest.id,
+        eras: serde_json::to_value(eras).map_err(|error| StoreError::corrupt("stage visit", error))?,
+        priority: visit.rank.priority,
+        tier: visit.rank.tier,
         budget: visit.budget.map(|length| length.to_string()),
         deadline_on: visit.deadline_on,
         due_at: visit.due_at,
@@ -207,5 +311,13 @@ fn to_row(visit: &Visit) -> stage_visit::Model {
         elapsed_us: visit.elapsed.and_then(|elapsed| elapsed.num_microseconds()),
         next_alert_at: visit.next_alert_at,
         alerted_level: visit.alerted_level,
-    }
+        override_due_at: visit.override_due_at,
+        acknowledged_at: visit.acknowledged_at,
+        snoozed_until: visit.snoozed_until,
+        moved_at: visit.moved_at,
+        excused_at: None,
+        excused_by: None,
+        excuse: None,
+        tzdb: Some(chrono_tz::IANA_TZDB_VERSION.to_owned()),
+    })
 }

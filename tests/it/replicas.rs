@@ -22,7 +22,12 @@ use secondline::{
         actor::Actor,
         event::{Event, EventData},
     },
-    service::{Service, policies::PolicyChange, setup::ROUND_THE_CLOCK_CALENDAR, sla_scan::ScanReport},
+    service::{
+        Service,
+        policies::{CalendarChange, PolicyChange},
+        setup::ROUND_THE_CLOCK_CALENDAR,
+        sla_scan::ScanReport,
+    },
     store,
 };
 use serde_json::json;
@@ -87,14 +92,14 @@ async fn keep_administering(service: Service, done: Arc<AtomicBool>) {
             _ => (Stage::Replicating, "PT1H"),
         };
         let change = PolicyChange {
-            stage,
             budget: Some(Some(budget.to_owned())),
             calendar_id: Some(calendar.id),
-            expected_version: None,
+            ..PolicyChange::of(stage)
         };
         service.update_sla_policy(&Actor::System, change).await.unwrap();
         let name = format!("{ROUND_THE_CLOCK_CALENDAR}, version {turn}");
-        service.update_calendar(&Actor::System, calendar.id, Some(&name), None, None).await.unwrap();
+        let change = CalendarChange { name: Some(name), ..CalendarChange::default() };
+        service.update_calendar(&Actor::System, calendar.id, change).await.unwrap();
     }
 }
 
@@ -103,7 +108,7 @@ const fn addressees(stage: Stage, level: AlertLevel) -> usize {
     match (stage, level) {
         // Operations has a manager, QA has none.
         (Stage::Validating, AlertLevel::Breach) => 2,
-        (_, AlertLevel::Warning | AlertLevel::Breach) => 1,
+        (_, AlertLevel::Reminder | AlertLevel::Warning | AlertLevel::Breach) => 1,
         // All managers.
         (_, AlertLevel::EscalationTwo | AlertLevel::EscalationThree) => 2,
     }
@@ -126,7 +131,7 @@ async fn assert_clocks_agree_with_their_facts(app: &TestApp) {
             visit.stage,
             ticket.number
         );
-        assert_eq!(visit.calendar_id, policy.calendar_id);
+        assert_eq!(visit.policy.terms.calendar_id, policy.calendar_id);
         let mut computed = visit.clone();
         computed.refresh(app.clock.now());
         assert_eq!((visit.due_at, visit.next_alert_at), (computed.due_at, computed.next_alert_at));

@@ -11,9 +11,9 @@ const EVERYTHING: &str = "key stage company { name tier } contact { name } assig
     history { kind person { name } contact { name } } clarifications { question contact { name } } \
     alerts { level } notices { kind state person { name } contact { name } }";
 
-/// Three for the token, one for the tickets with company, contact, subtype and assignee, three for the clocks, one for the
-/// total.
-const CARD_STATEMENTS: usize = 8;
+/// Three for the token, one for the tickets with company, contact, subtype and assignee, four for the clocks (visits,
+/// pauses, policies, calendars), one for the total.
+const CARD_STATEMENTS: usize = 9;
 
 async fn page(app: &TestApp, first: u32, select: &str) -> (Value, usize) {
     let query = format!("query($first: Int) {{ tickets(first: $first) {{ totalCount nodes {{ {select} }} }} }}");

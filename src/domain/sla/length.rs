@@ -1,6 +1,6 @@
 //! How long an SLA is, as a policy states it: an ISO 8601 duration such as `P1D`, `PT4H` or `P1DT4H30M`.
 //!
-//! Pure: imports chrono, serde, thiserror and the calendar. A day is a working day of the calendar it is read in, an
+//! Pure: imports chrono, serde, thiserror. A day is a working day of the calendar it is read in, an
 //! hour is an hour of working time; so `P1D` and `PT24H` are two lengths. Example: `P2D` is 16 working hours on an
 //! eight-hour calendar.
 
@@ -9,8 +9,6 @@ use std::str::FromStr;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-
-use crate::domain::calendar::WorkingCalendar;
 
 /// The most days a length may have: ten years, more than any promise to a client.
 const MOST_DAYS: u32 = 3650;
@@ -59,6 +57,11 @@ impl BudgetLength {
         }
     }
 
+    /// So many working days, at least one. For policies written in code.
+    pub(in crate::domain) const fn whole_days(days: u32) -> Self {
+        Self { days: if days == 0 { 1 } else { days }, seconds: 0 }
+    }
+
     /// Its working days.
     pub const fn days(self) -> u32 {
         self.days
@@ -69,9 +72,14 @@ impl BudgetLength {
         self.seconds
     }
 
-    /// How much working time it is in `calendar`.
-    pub fn in_calendar(self, calendar: &WorkingCalendar) -> TimeDelta {
-        let days = i64::from(self.days) * calendar.working_day().num_seconds();
+    /// Whether it is less, however long a working day is.
+    pub fn is_shorter_than(self, other: Self) -> bool {
+        self != other && self.days <= other.days && self.seconds <= other.seconds
+    }
+
+    /// How much working time it is where a day is so long.
+    pub fn in_days_of(self, working_day: TimeDelta) -> TimeDelta {
+        let days = i64::from(self.days) * working_day.num_seconds();
         TimeDelta::seconds(days + i64::from(self.seconds))
     }
 }

@@ -1,9 +1,14 @@
 //! Hand-computed visits. Unless a test says otherwise: Monday to Friday, 09:00–17:00 UTC; 2 March 2026 is a Monday.
 mod properties;
 
+use std::sync::LazyLock;
+
 use chrono_tz::Tz;
+use entity::{id::CalendarId, vocab::Stage};
+use uuid::Uuid;
 
 use super::*;
+use crate::domain::{calendar::WorkingCalendar, policy::PolicyTerms};
 
 fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -19,14 +24,21 @@ fn hours(count: i64) -> TimeDelta {
     TimeDelta::hours(count)
 }
 
-fn office() -> WorkingCalendar {
-    WorkingCalendar::monday_to_friday(Tz::UTC)
+fn office() -> Timeline {
+    Timeline::fixed(WorkingCalendar::monday_to_friday(Tz::UTC))
+}
+
+/// The alerts of every stage with a budget.
+fn usual_alerts() -> &'static [AlertRule] {
+    static TERMS: LazyLock<PolicyTerms> =
+        LazyLock::new(|| PolicyTerms::of_process(Stage::Validating, CalendarId(Uuid::nil())));
+    &TERMS.alerts
 }
 
 /// A running visit of one working day.
-fn visit<'a>(calendar: &'a WorkingCalendar, entered_at: &str) -> VisitClock<'a> {
+fn visit<'a>(calendar: &'a Timeline, entered_at: &str) -> VisitClock<'a> {
     let budget = Budget::Working(calendar.working_day());
-    VisitClock { calendar, entered_at: at(entered_at), left_at: None, budget, pauses: vec![] }
+    VisitClock { calendar, alerts: usual_alerts(), entered_at: at(entered_at), left_at: None, budget, pauses: vec![] }
 }
 
 fn pause(from: &str, until: Option<&str>) -> Pause {
@@ -159,7 +171,7 @@ fn a_clock_change_is_worked_through_in_real_time() {
     let mut definition = always.definition().clone();
     definition.zone = Tz::Europe__Berlin;
     let berlin = WorkingCalendar::restore(definition).unwrap();
-    for calendar in [always, berlin] {
+    for calendar in [always, berlin].map(Timeline::fixed) {
         let clock = visit(&calendar, "28 12:00");
         assert_eq!(clock.due_at(at("28 12:00")), Some(at("29 12:00")));
     }
@@ -199,7 +211,7 @@ fn a_deadline_that_leaves_no_working_time_has_no_warning() {
 fn alerts_come_at_three_quarters_at_the_due_time_and_one_and_three_working_days_later() {
     let calendar = office();
     let clock = visit(&calendar, "05 09:00");
-    let alerts = ALERT_RULES.map(|rule| clock.alert_at(rule.level, at("05 09:00")));
+    let alerts: Vec<_> = usual_alerts().iter().map(|rule| clock.alert_at(rule.level, at("05 09:00"))).collect();
     assert_eq!(alerts, [at("05 15:00"), at("05 17:00"), at("06 17:00"), at("10 17:00")].map(Some));
     assert_eq!(clock.crossed(None, at("05 17:00")), [(AlertLevel::Warning, at("05 15:00"))]);
     assert_eq!(
@@ -254,8 +266,8 @@ fn a_length_is_read_in_the_calendars_working_days() {
     let (office, always) = (office(), WorkingCalendar::round_the_clock());
     let length: BudgetLength = "P1DT4H30M".parse().unwrap();
     assert_eq!((length.days(), length.seconds()), (1, 16_200));
-    assert_eq!(length.in_calendar(&office), TimeDelta::minutes(12 * 60 + 30));
-    assert_eq!(length.in_calendar(&always), TimeDelta::minutes(28 * 60 + 30));
+    assert_eq!(length.in_days_of(office.working_day()), TimeDelta::minutes(12 * 60 + 30));
+    assert_eq!(length.in_days_of(always.working_day()), TimeDelta::minutes(28 * 60 + 30));
 }
 
 #[test]

@@ -3,27 +3,51 @@
 mod properties;
 
 use chrono_tz::Tz;
-use entity::id::{CalendarId, ClockPauseId, StageVisitId, TicketId};
+use entity::id::{
+    CalendarId, CalendarVersionId, ClockPauseId, SlaPolicyId, SlaPolicyVersionId, StageVisitId, TicketId,
+};
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::samples::{at, day};
+use crate::domain::{
+    calendar::{WorkingCalendar, timeline::CalendarVersion},
+    policy::{BudgetRule, PolicyTerms},
+    samples::{at, day},
+};
 
-fn policy(stage: Stage, budget: Option<&str>) -> Policy {
+/// A policy of this budget, in a calendar of this number.
+fn policy_in(stage: Stage, budget: Option<&str>, number: u128, calendar: WorkingCalendar) -> Policy {
+    let calendar_id = CalendarId(Uuid::from_u128(number));
+    let mut terms = PolicyTerms::of_process(stage, calendar_id);
+    let budget = budget.map(|length| length.parse().unwrap());
+    terms.budgets = vec![BudgetRule { priority: None, tier: None, budget }];
+    let id = SlaPolicyVersionId(Uuid::from_u128(number));
+    let (policy_id, effective_at) = (SlaPolicyId(Uuid::from_u128(1)), DateTime::UNIX_EPOCH);
+    let calendar = CalendarVersion {
+        id: CalendarVersionId(Uuid::from_u128(number)),
+        calendar_id,
+        version: 1,
+        effective_at,
+        calendar,
+    };
     Policy {
-        stage,
-        budget: budget.map(|length| length.parse().unwrap()),
-        calendar_id: CalendarId(Uuid::from_u128(1)),
-        calendar: Arc::new(WorkingCalendar::monday_to_friday(Tz::UTC)),
+        version: Arc::new(PolicyVersion { id, policy_id, stage, version: 1, effective_at, terms: Arc::new(terms) }),
+        calendar: CalendarVersions::new([Arc::new(calendar)]).unwrap(),
     }
 }
 
+fn policy(stage: Stage, budget: Option<&str>) -> Policy {
+    policy_in(stage, budget, 1, WorkingCalendar::monday_to_friday(Tz::UTC))
+}
+
 fn round_the_clock(stage: Stage, budget: Option<&str>) -> Policy {
-    Policy { calendar: Arc::new(WorkingCalendar::round_the_clock()), ..policy(stage, budget) }
+    policy_in(stage, budget, 9, WorkingCalendar::round_the_clock())
 }
 
 fn enter(policy: &Policy, deadline_on: Option<NaiveDate>, entered_at: DateTime<Utc>) -> Visit {
-    Visit::enter(StageVisitId(Uuid::from_u128(2)), TicketId(Uuid::from_u128(3)), policy, deadline_on, entered_at)
+    let id = (StageVisitId(Uuid::from_u128(2)), TicketId(Uuid::from_u128(3)));
+    let timeline = policy.calendar.from(entered_at);
+    Visit::enter(id, Arc::clone(&policy.version), Rank::default(), timeline, deadline_on, entered_at)
 }
 
 /// A stay in Validating, of one working day.
@@ -42,7 +66,18 @@ fn pause_id() -> ClockPauseId {
 
 impl Visit {
     fn wait_for_client(&mut self, now: &str) {
-        self.pause(pause_id(), PauseReason::WaitingClient, at(now));
+        self.pause(pause_id(), PauseReason::WaitingClient, None, at(now));
+    }
+
+    /// Goes on under a policy; says whether the due time moved.
+    fn follow(&mut self, policy: &Policy, now: DateTime<Utc>) -> bool {
+        let (before, eras) = (self.due_at, self.eras_to_follow(policy, now));
+        self.reckon(Arc::clone(&policy.version), self.rank, eras, now);
+        self.due_at != before
+    }
+
+    fn resume_all(&mut self, now: DateTime<Utc>) -> bool {
+        self.resume(|_| true, now)
     }
 
     fn back_at(&mut self, now: &str) {
@@ -101,7 +136,7 @@ fn a_question_to_the_client_stops_the_clock_until_the_answer() {
     assert_eq!((reading.status, reading.elapsed), (SlaStatus::Paused, hours(2)));
     assert_eq!((reading.due_at, reading.due_if_resumed_at), (None, Some(at("05 10:00"))));
 
-    assert!(visit.resume(at("04 12:00")));
+    assert!(visit.resume_all(at("04 12:00")));
     assert_eq!((visit.due_at, visit.original_due_at), (Some(at("05 10:00")), Some(at("03 10:00"))));
     assert_eq!((visit.warns_at, visit.next_alert_at), (Some(at("04 16:00")), Some(at("04 16:00"))));
     let reading = visit.reading(at("04 12:00"));
@@ -111,10 +146,10 @@ fn a_question_to_the_client_stops_the_clock_until_the_answer() {
 #[test]
 fn resuming_what_is_not_paused_changes_nothing() {
     let mut visit = validating("02 10:00");
-    assert!(!visit.resume(at("02 12:00")));
+    assert!(!visit.resume_all(at("02 12:00")));
     visit.wait_for_client("02 12:00");
-    assert!(visit.resume(at("02 13:00")));
-    assert!(!visit.resume(at("02 14:00")));
+    assert!(visit.resume_all(at("02 13:00")));
+    assert!(!visit.resume_all(at("02 14:00")));
     assert_eq!(visit.pauses.first().unwrap().ended_at, Some(at("02 13:00")), "the first end counts");
 }
 
@@ -154,7 +189,7 @@ fn a_breach_stays_whatever_happens_later() {
     assert_eq!(visit.reading(at("03 10:01")).breached_at, breach, "seen before the scan has noticed it");
     visit.wait_for_client("03 12:00");
     is_breached(&visit, "03 12:00");
-    visit.resume(at("04 12:00"));
+    visit.resume_all(at("04 12:00"));
     is_breached(&visit, "04 12:00");
     visit.follow(&policy(Stage::Validating, Some("P10D")), at("04 13:00"));
     is_breached(&visit, "04 13:00");
@@ -276,10 +311,12 @@ fn a_changed_policy_is_followed_from_then_on() {
     assert_eq!((visit.due_at, visit.original_due_at), (Some(at("04 10:00")), Some(at("03 10:00"))));
     assert!(!visit.follow(&policy(Stage::Validating, Some("P2D")), at("02 12:00")), "nothing moved");
 
-    let always =
-        Policy { calendar_id: CalendarId(Uuid::from_u128(9)), ..round_the_clock(Stage::Validating, Some("P1D")) };
+    let always = round_the_clock(Stage::Validating, Some("P1D"));
     assert!(visit.follow(&always, at("02 12:00")));
-    assert_eq!((visit.calendar_id, visit.due_at), (always.calendar_id, Some(at("03 10:00"))));
+    assert_eq!(
+        (visit.timeline.latest().calendar_id, visit.due_at),
+        (always.version.terms.calendar_id, Some(at("03 10:00")))
+    );
 
     assert!(visit.follow(&policy(Stage::Validating, None), at("02 12:00")));
     assert_eq!((visit.due_at, visit.next_alert_at), (None, None));
@@ -291,7 +328,7 @@ fn a_paused_clock_follows_a_changed_policy_too() {
     let mut visit = validating("02 10:00");
     visit.wait_for_client("02 12:00");
     visit.follow(&policy(Stage::Validating, Some("P2D")), at("02 13:00"));
-    visit.resume(at("02 14:00"));
+    visit.resume_all(at("02 14:00"));
     assert_eq!(visit.due_at, Some(at("04 12:00")));
 }
 
@@ -300,10 +337,10 @@ fn what_a_left_stay_shows_is_frozen_whatever_becomes_of_its_calendar() {
     for left_at in ["02 15:00", "04 15:00"] {
         let mut visit = validating("02 10:00");
         visit.wait_for_client("02 12:00");
-        visit.resume(at("02 13:00"));
+        visit.resume_all(at("02 13:00"));
         visit.leave(at(left_at));
         let shown = visit.reading(at(left_at));
-        visit.calendar = Arc::new(WorkingCalendar::round_the_clock());
+        visit.timeline = Timeline::fixed(WorkingCalendar::round_the_clock());
         assert_eq!(visit.reading(at(left_at)), shown);
         assert_eq!(visit.reading(at("31 10:00")), shown);
     }
@@ -311,7 +348,7 @@ fn what_a_left_stay_shows_is_frozen_whatever_becomes_of_its_calendar() {
     visit.leave(at("05 18:00"));
     let shown = visit.reading(at("05 18:00"));
     assert_eq!(shown.status, SlaStatus::Missed);
-    visit.calendar = Arc::new(WorkingCalendar::round_the_clock());
+    visit.timeline = Timeline::fixed(WorkingCalendar::round_the_clock());
     assert_eq!(visit.reading(at("31 10:00")), shown);
 }
 

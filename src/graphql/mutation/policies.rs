@@ -11,7 +11,7 @@ use crate::{
         mutation::payloads,
         types::policy::{Calendar, CalendarDefinitionInput, SlaPolicy},
     },
-    service::policies::PolicyChange,
+    service::policies::{CalendarChange, PolicyChange},
 };
 
 /// Mutations of policies.
@@ -81,7 +81,6 @@ impl PolicyMutations {
         input: UpdateSlaPolicyInput,
     ) -> Result<UpdateSlaPolicyPayload, ApiError> {
         let change = PolicyChange {
-            stage: input.stage,
             budget: match input.budget {
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Null => Some(None),
@@ -89,6 +88,7 @@ impl PolicyMutations {
             },
             calendar_id: input.calendar_id.map(|id| parse_reference(&id)),
             expected_version: input.expected_version,
+            ..PolicyChange::of(input.stage)
         };
         let changed = service(context)?.update_sla_policy(actor(context)?, change).await;
         payload(changed.map(|(policy, calendar)| SlaPolicy { policy, calendar }))
@@ -118,8 +118,9 @@ impl PolicyMutations {
         let actor = actor(context)?;
         let changed = match input.definition.map(CalendarDefinitionInput::read).transpose() {
             Ok(definition) => {
-                let name = input.name.as_deref();
-                service(context)?.update_calendar(actor, id, name, definition, input.expected_version).await
+                let (name, expected_version) = (input.name, input.expected_version);
+                let change = CalendarChange { name, definition, effective_at: None, expected_version };
+                service(context)?.update_calendar(actor, id, change).await
             }
             Err(refusal) => Err(refusal.into()),
         };

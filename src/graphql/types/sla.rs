@@ -57,7 +57,7 @@ impl Sla {
             deadline_on: visit.deadline_on.map(Date),
             elapsed: Duration(reading.elapsed),
             remaining: reading.remaining.map(Duration),
-            time_zone: visit.calendar.zone().name(),
+            time_zone: visit.timeline.zone().name(),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What the audit log keeps of each thing: what people state of it. Never hashes or secrets.
 
-use entity::{attachment, calendar, comment, company, contact, sla_policy, ticket_subtype, vocab::Team};
+use entity::{
+    attachment, calendar, comment, company, contact, ticket_subtype,
+    vocab::{Stage, Team},
+};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    domain::{facts::Facts, ticket::Ticket},
-    store::directory::PersonWithTeams,
+    domain::{facts::Facts, policy::PolicyTerms, ticket::Ticket},
+    store::{StoreError, directory::PersonWithTeams},
 };
 
 pub(in crate::service) fn of_comment(row: &comment::Model) -> Json {
@@ -75,8 +78,13 @@ pub(in crate::service) fn of_subtype(row: &ticket_subtype::Model) -> Json {
     json!({ "category": row.category, "name": row.name, "isArchived": row.archived_at.is_some() })
 }
 
-pub(in crate::service) fn of_policy(row: &sla_policy::Model) -> Json {
-    json!({ "stage": row.stage, "budget": row.budget, "calendarId": row.calendar_id.to_string() })
+pub(in crate::service) fn of_policy(stage: Stage, terms: &PolicyTerms) -> Result<Json, StoreError> {
+    let mut policy = serde_json::to_value(terms).map_err(|error| StoreError::corrupt("policy", error))?;
+    if let Some(members) = policy.as_object_mut() {
+        members.insert("stage".to_owned(), json!(stage));
+        members.insert("calendar_id".to_owned(), json!(terms.calendar_id.to_string()));
+    }
+    Ok(policy)
 }
 
 pub(in crate::service) fn of_calendar(row: &calendar::Model) -> Json {

@@ -6,6 +6,10 @@ use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, prop_assume, prop
 use super::*;
 use crate::domain::calendar::samples::{calendar_and_instant, up_to_hours};
 
+fn timeline_and_instant() -> impl Strategy<Value = (Timeline, DateTime<Utc>)> {
+    calendar_and_instant().prop_map(|(calendar, instant)| (Timeline::fixed(calendar), instant))
+}
+
 /// All pauses of [`any_pauses`] are over so long after the entry.
 const AFTER_ALL_PAUSES: TimeDelta = TimeDelta::hours(150);
 
@@ -18,7 +22,7 @@ fn any_pauses() -> impl Strategy<Value = Vec<(TimeDelta, TimeDelta)>> {
 }
 
 fn visit_with_pauses<'a>(
-    calendar: &'a WorkingCalendar,
+    calendar: &'a Timeline,
     entered_at: DateTime<Utc>,
     budget: TimeDelta,
     pauses: &[(TimeDelta, TimeDelta)],
@@ -28,7 +32,7 @@ fn visit_with_pauses<'a>(
         Pause { from, until: Some(from + *length) }
     };
     let pauses = pauses.iter().map(begun).collect();
-    VisitClock { calendar, entered_at, left_at: None, budget: Budget::Working(budget), pauses }
+    VisitClock { calendar, alerts: usual_alerts(), entered_at, left_at: None, budget: Budget::Working(budget), pauses }
 }
 
 /// Cuts the visit at every edge of a window or pause, and adds up the pieces that are open and not paused.
@@ -49,7 +53,7 @@ fn elapsed_piece_by_piece(clock: &VisitClock<'_>, now: DateTime<Utc>) -> TimeDel
 proptest! {
     #[test]
     fn elapsed_time_is_open_time_outside_all_pauses(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         pauses in any_pauses(),
         age in up_to_hours(200),
     ) {
@@ -64,7 +68,7 @@ proptest! {
 
     #[test]
     fn due_is_the_first_instant_at_which_the_budget_has_elapsed(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         pauses in any_pauses(),
         budget in up_to_hours(40),
     ) {
@@ -77,7 +81,7 @@ proptest! {
 
     #[test]
     fn the_due_time_after_resuming_is_the_due_time_once_resumed(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         (from, length) in (up_to_hours(30), up_to_hours(60)),
         budget in up_to_hours(40),
     ) {
@@ -92,7 +96,7 @@ proptest! {
 
     #[test]
     fn a_pause_outside_working_hours_moves_nothing(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         days in 0..8_usize,
         budget in up_to_hours(40),
     ) {
@@ -107,7 +111,7 @@ proptest! {
 
     #[test]
     fn a_later_pause_never_undoes_a_breach(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         pauses in any_pauses(),
         later_pauses in any_pauses(),
         budget in up_to_hours(10),
@@ -127,7 +131,7 @@ proptest! {
 
     #[test]
     fn the_alert_instant_that_is_stored_has_come_exactly_when_levels_are_crossed(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         pauses in any_pauses(),
         budget in up_to_hours(40),
         age in up_to_hours(200),
@@ -148,7 +152,7 @@ proptest! {
 
     #[test]
     fn a_scheduler_that_sleeps_as_told_raises_every_level_once_and_then_rests(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         pauses in any_pauses(),
         budget in up_to_hours(40),
     ) {
@@ -164,12 +168,12 @@ proptest! {
             prop_assert!(!crossed.is_empty());
             raised.extend(crossed.into_iter().map(|(level, _)| level));
         }
-        prop_assert_eq!(raised, ALERT_RULES.map(|rule| rule.level));
+        prop_assert_eq!(raised, usual_alerts().iter().map(|rule| rule.level).collect::<Vec<_>>());
     }
 
     #[test]
     fn time_left_and_time_used_make_up_the_budget(
-        (calendar, entered_at) in calendar_and_instant(),
+        (calendar, entered_at) in timeline_and_instant(),
         pauses in any_pauses(),
         budget in up_to_hours(40),
         age in up_to_hours(200),

@@ -37,7 +37,7 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
 fn enter_in(calendar: &Arc<WorkingCalendar>, entered_at: DateTime<Utc>, with_deadline: bool) -> Visit {
     let stage = if with_deadline { Stage::Fixing } else { Stage::Validating };
     let budget = if with_deadline { None } else { Some("P1D") };
-    let policy = Policy { calendar: Arc::clone(calendar), ..policy(stage, budget) };
+    let policy = policy_in(stage, budget, 1, calendar.as_ref().clone());
     enter(&policy, with_deadline.then(|| calendar.today(entered_at + TimeDelta::days(2))), entered_at)
 }
 
@@ -50,12 +50,12 @@ fn live(visit: &mut Visit, steps: &[Step]) -> (Vec<Interval>, DateTime<Utc>) {
         match step {
             Step::Pause(after) => {
                 now += *after;
-                visit.pause(pause_id(), PauseReason::WaitingClient, now);
+                visit.pause(pause_id(), PauseReason::WaitingClient, None, now);
                 paused_since = paused_since.or(Some(now));
             }
             Step::Resume(after) => {
                 now += *after;
-                assert_eq!(visit.resume(now), paused_since.is_some());
+                assert_eq!(visit.resume_all(now), paused_since.is_some());
                 pauses.extend(paused_since.take().map(|start| Interval { start, end: now }));
             }
             Step::RoundTrip(after, away) => {
@@ -148,7 +148,7 @@ proptest! {
         let mut visit = enter_in(&Arc::new(calendar), entered_at, false);
         let left_at = entered_at + after;
         visit.leave(left_at);
-        let within = visit.calendar.between(left_at, left_at + away) <= RESUME_WITHIN;
+        let within = visit.timeline.between(left_at, left_at + away) <= RESUME_WITHIN;
         prop_assert_eq!(visit.resumes_at(None, left_at + away), within);
         prop_assume!(within);
         let elapsed = visit.elapsed;

@@ -1,0 +1,246 @@
+//! What happened to the clocks of a ticket, as its history keeps it, and what the clocks are after it.
+//!
+//! Pure. Every change of a clock is one [`ClockChange`]: a use case decides it, [`TicketClocks::apply`] carries it out, and the
+//! event that tells of it keeps it. So the stored clocks are a fold over the history, and can be made again from it. Example:
+//! moving from Validating to Replicating is `Left` and then `Entered`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::{
+    id::{CalendarVersionId, ClockPauseId, SlaPolicyVersionId, StageVisitId, TicketId},
+    vocab::{AlertLevel, PauseReason},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    calendar::timeline::{CalendarVersion, Era, Timeline},
+    policy::PolicyVersion,
+    visit::{Rank, Visit},
+};
+
+/// One change of the clocks of a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ClockChange {
+    /// A visit began.
+    Entered {
+        /// The new visit.
+        visit_id: StageVisitId,
+        /// The policy that it follows.
+        policy: SlaPolicyVersionId,
+        /// What decides its budget.
+        rank: Rank,
+        /// The day whose end is its deadline.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_on: Option<NaiveDate>,
+        /// The calendar versions that it is counted in.
+        eras: Vec<EraRef>,
+    },
+    /// The running visit ended.
+    Left,
+    /// A visit that was left goes on.
+    CameBack {
+        /// Which one.
+        visit_id: StageVisitId,
+        /// The pause that the time away is.
+        pause_id: ClockPauseId,
+        /// The day whose end is its deadline.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_on: Option<NaiveDate>,
+    },
+    /// The running visit was paused.
+    Paused {
+        /// The pause.
+        pause_id: ClockPauseId,
+        /// Why.
+        reason: PauseReason,
+        /// When it ends by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume_at: Option<DateTime<Utc>>,
+    },
+    /// The pauses of the running visit for a reason are over.
+    Resumed {
+        /// Which ones.
+        reason: PauseReason,
+    },
+    /// Another day's end is the deadline.
+    DeadlineMoved {
+        /// Which day's.
+        deadline_on: NaiveDate,
+    },
+    /// The running visit follows another policy, rank or calendar.
+    Reckoned {
+        /// The policy that it follows.
+        policy: SlaPolicyVersionId,
+        /// What decides its budget.
+        rank: Rank,
+        /// The calendar versions that hold from the first of them on; none where they stay.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        eras: Vec<EraRef>,
+    },
+    /// A manager set the due time by hand; none gives it back to the clock.
+    DueOverridden {
+        /// The due time.
+        due_at: Option<DateTime<Utc>>,
+    },
+    /// Alert levels up to this one were reached.
+    LevelReached {
+        /// The highest of them.
+        level: AlertLevel,
+    },
+    /// Somebody took charge: no further level follows.
+    Acknowledged,
+    /// Further levels wait.
+    Snoozed {
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+}
+
+/// From when on which version of a calendar counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EraRef {
+    /// The first instant of it.
+    pub from: DateTime<Utc>,
+    /// The version.
+    pub version: CalendarVersionId,
+}
+
+impl From<&Era> for EraRef {
+    fn from(era: &Era) -> Self {
+        Self { from: era.from, version: era.version.id }
+    }
+}
+
+/// The versions of policies and calendars that clocks refer to.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    /// The policies' versions.
+    pub policies: HashMap<SlaPolicyVersionId, Arc<PolicyVersion>>,
+    /// The calendars' versions.
+    pub calendars: HashMap<CalendarVersionId, Arc<CalendarVersion>>,
+}
+
+impl Library {
+    /// The eras that these stand for.
+    ///
+    /// # Errors
+    /// If a version is not here.
+    pub fn eras(&self, eras: &[EraRef]) -> Result<Vec<Era>, ClockChangeError> {
+        eras.iter()
+            .map(|era| {
+                let version = self.calendars.get(&era.version).map(Arc::clone);
+                let version = version.ok_or(ClockChangeError::NoCalendar(era.version))?;
+                Ok(Era { from: era.from, version })
+            })
+            .collect()
+    }
+
+    /// The timeline that these stand for.
+    ///
+    /// # Errors
+    /// If there is none, or a version is not here.
+    pub fn timeline(&self, eras: &[EraRef]) -> Result<Timeline, ClockChangeError> {
+        Timeline::from_eras(self.eras(eras)?).ok_or(ClockChangeError::NoEra)
+    }
+
+    /// A policy's version.
+    ///
+    /// # Errors
+    /// If it is not here.
+    pub fn policy(&self, id: SlaPolicyVersionId) -> Result<Arc<PolicyVersion>, ClockChangeError> {
+        self.policies.get(&id).map(Arc::clone).ok_or(ClockChangeError::NoPolicy(id))
+    }
+}
+
+/// A change that cannot have happened to these clocks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClockChangeError {
+    /// A running clock was to change, and none runs.
+    #[error("no clock runs that it could change")]
+    NoneRuns,
+    /// A clock was to start while another one runs.
+    #[error("a clock runs already")]
+    OneRuns,
+    /// A visit was to go on that is not there.
+    #[error("there is no visit {0}")]
+    NoVisit(StageVisitId),
+    /// A version of a policy is missing.
+    #[error("there is no policy version {0}")]
+    NoPolicy(SlaPolicyVersionId),
+    /// A version of a calendar is missing.
+    #[error("there is no calendar version {0}")]
+    NoCalendar(CalendarVersionId),
+    /// A visit without any calendar.
+    #[error("a visit needs a calendar")]
+    NoEra,
+}
+
+/// The visits of one ticket, or those of them that matter, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketClocks {
+    /// Whose they are.
+    pub ticket_id: TicketId,
+    /// The visits.
+    pub visits: Vec<Visit>,
+}
+
+impl TicketClocks {
+    /// The visit that has not been left.
+    pub fn running(&self) -> Option<&Visit> {
+        self.visits.iter().find(|visit| visit.left_at.is_none())
+    }
+
+    /// Carries out a change that happened at `now`.
+    ///
+    /// # Errors
+    /// If it cannot have happened to these clocks. Nothing is changed then.
+    pub fn apply(
+        &mut self,
+        change: &ClockChange,
+        library: &Library,
+        now: DateTime<Utc>,
+    ) -> Result<(), ClockChangeError> {
+        match change {
+            ClockChange::Entered { visit_id, policy, rank, deadline_on, eras } => {
+                if self.running().is_some() {
+                    return Err(ClockChangeError::OneRuns);
+                }
+                let (policy, timeline) = (library.policy(*policy)?, library.timeline(eras)?);
+                let id = (*visit_id, self.ticket_id);
+                self.visits.push(Visit::enter(id, policy, *rank, timeline, *deadline_on, now));
+            }
+            ClockChange::CameBack { visit_id, pause_id, deadline_on } => {
+                if self.running().is_some() {
+                    return Err(ClockChangeError::OneRuns);
+                }
+                let visit = self.visits.iter_mut().find(|visit| visit.id == *visit_id);
+                let visit = visit.ok_or(ClockChangeError::NoVisit(*visit_id))?;
+                visit.come_back(*pause_id, *deadline_on, now);
+            }
+            ClockChange::Left => self.run()?.leave(now),
+            ClockChange::Paused { pause_id, reason, resume_at } => {
+                self.run()?.pause(*pause_id, *reason, *resume_at, now);
+            }
+            ClockChange::Resumed { reason } => {
+                self.run()?.resume(|other| other == *reason, now);
+            }
+            ClockChange::DeadlineMoved { deadline_on } => self.run()?.set_deadline(*deadline_on, now),
+            ClockChange::Reckoned { policy, rank, eras } => {
+                let (policy, eras) = (library.policy(*policy)?, library.eras(eras)?);
+                self.run()?.reckon(policy, *rank, eras, now);
+            }
+            ClockChange::DueOverridden { due_at } => self.run()?.override_due(*due_at, now),
+            ClockChange::LevelReached { level } => self.run()?.note_level(*level, now),
+            ClockChange::Acknowledged => self.run()?.acknowledge(now),
+            ClockChange::Snoozed { until } => self.run()?.snooze(*until, now),
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<&mut Visit, ClockChangeError> {
+        self.visits.iter_mut().find(|visit| visit.left_at.is_none()).ok_or(ClockChangeError::NoneRuns)
+    }
+}
