@@ -122,6 +122,17 @@ pub enum TokenCommand {
 pub enum SlaCommand {
     /// Look once for clocks that reached an alert level, and tell people
     Scan(Common),
+    /// Make clocks again from their history, and say what differs from what is stored
+    #[command(
+        after_help = "Ends with 1 where a clock has drifted.\n\nExample:\n  secondline sla verify --ticket L2-123"
+    )]
+    Verify {
+        /// Only those of this ticket
+        #[arg(long, value_name = "KEY")]
+        ticket: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -266,7 +277,7 @@ impl Command {
                 | TokenCommand::Revoke { common, .. },
             )
             | Self::Audit(AuditCommand::Export { common, .. })
-            | Self::Sla(SlaCommand::Scan(common))
+            | Self::Sla(SlaCommand::Scan(common) | SlaCommand::Verify { common, .. })
             | Self::Outbox(OutboxCommand::List { common, .. } | OutboxCommand::Retry { common, .. }) => &common.log,
         }
     }
@@ -283,6 +294,9 @@ impl Command {
             Self::Token(TokenCommand::List(common)) => access::list_tokens(&common).await,
             Self::Token(TokenCommand::Revoke { id, common }) => access::revoke_token(id, &common).await,
             Self::Sla(SlaCommand::Scan(common)) => operations::sla_scan(&common).await,
+            Self::Sla(SlaCommand::Verify { ticket, common }) => {
+                operations::sla_verify(ticket.as_deref(), &common).await
+            }
             Self::Outbox(OutboxCommand::List { state, limit, common }) => {
                 operations::list_outbox(state, limit, &common).await
             }

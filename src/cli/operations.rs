@@ -1,12 +1,12 @@
 //! What whoever runs a deployment does by hand.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use entity::{audit_entry, id::NoticeId, notice, vocab::NoticeState};
 use secondline::{
     app,
     config::{Config, ConfigError, hide_passwords},
-    domain::actor::Actor,
+    domain::{actor::Actor, ticket::parse_key},
     store::page::Window,
     store::{
         audit::AuditFilter,
@@ -36,6 +36,34 @@ pub(super) async fn sla_scan(common: &Common) -> Result<()> {
         "clocks that were due: {}\nalerts raised:        {}\nalerts superseded:    {}\nnotices queued:       {}",
         report.visits, report.raised, report.superseded, report.notices
     ))
+}
+
+/// Makes clocks again from their history.
+pub(super) async fn sla_verify(key: Option<&str>, common: &Common) -> Result<()> {
+    let service = common.service().await?;
+    let ticket = match key {
+        Some(key) => {
+            let number = parse_key(key).with_context(|| format!("{key} is not the key of a ticket, such as L2-123"))?;
+            let found = service.ticket_by_number(&Actor::System, number).await?;
+            Some(found.with_context(|| format!("there is no ticket {key}"))?.ticket.id)
+        }
+        None => None,
+    };
+    let report = service.verify_clocks(&Actor::System, ticket).await?;
+    service.close().await;
+    for drift in &report.drifts {
+        for difference in &drift.differences {
+            print::text(&format!("L2-{}: {difference}", drift.number))?;
+        }
+    }
+    print::text(&format!(
+        "tickets verified:                   {}\nfiled before the history had clocks: {}\ndrifted:                            {}",
+        report.verified,
+        report.without_history,
+        report.drifts.len()
+    ))?;
+    anyhow::ensure!(report.drifts.is_empty(), "stored clocks are not what their history says");
+    Ok(())
 }
 
 /// Lists mails.

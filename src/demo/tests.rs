@@ -109,6 +109,8 @@ async fn the_demo_shows_every_corner_of_the_process() {
         EventKind::AttachmentRemoved,
     ];
     assert_eq!(missing, unplayed);
+    let report = service.verify_clocks(&Actor::System, None).await.unwrap();
+    assert_eq!((report.drifts, report.without_history), (Vec::new(), 0), "the history makes the same clocks again");
     assert!(
         events.windows(2).all(|pair| pair[0].row.happened_at <= pair[1].row.happened_at),
         "the history is in the order of time"

@@ -68,6 +68,10 @@ pub enum Action {
     Assign(Stage),
     /// Ask the client a question about a ticket in this stage.
     AskClient(Stage),
+    /// Pause or resume the clock of a ticket in this stage, and take charge of its alerts.
+    HandleClock(Stage),
+    /// Set due times by hand, and excuse breaches.
+    OverrideSla,
     /// Record the client's answer for a ticket of this company.
     AnswerClarification(CompanyId),
     /// See what only staff see of tickets: internal facts, SLA clocks, alerts, policies and calendars.
@@ -206,6 +210,7 @@ const fn needed_scope(action: Action) -> Scope {
         | Action::Estimate
         | Action::Assign(_)
         | Action::AskClient(_)
+        | Action::HandleClock(_)
         | Action::AnswerClarification(_) => Scope::TicketsWrite,
         Action::Contribute(..) => Scope::CommentsWrite,
         Action::Watch(_) | Action::AddWatchers | Action::Link => Scope::TicketsWrite,
@@ -213,7 +218,7 @@ const fn needed_scope(action: Action) -> Scope {
         Action::EditClients => Scope::DirectoryWrite,
         Action::SeeNotices => Scope::NoticesRead,
         Action::ReadAudit => Scope::AuditRead,
-        Action::Administer | Action::Moderate | Action::RetryNotice => Scope::Admin,
+        Action::Administer | Action::Moderate | Action::OverrideSla | Action::RetryNotice => Scope::Admin,
     }
 }
 
@@ -235,7 +240,8 @@ fn role_allows(staff: &Staff, action: Action) -> bool {
         Action::AskClient(stage) => staff.works_in(Team::Operations) || owns(staff, stage),
         Action::EditClients => staff.works_in(Team::Operations),
         Action::Administer | Action::Moderate | Action::ReadAudit => staff.administrator,
-        Action::RetryNotice | Action::AddWatchers => staff.leads(),
+        Action::RetryNotice | Action::AddWatchers | Action::OverrideSla => staff.leads(),
+        Action::HandleClock(stage) => owns(staff, stage),
     }
 }
 
@@ -289,6 +295,8 @@ mod tests {
             Action::EditClients,
             Action::Administer,
             Action::RetryNotice,
+            Action::HandleClock(Stage::Validating),
+            Action::OverrideSla,
             Action::Contribute(own, Visibility::Internal),
             Action::Contribute(other, Visibility::Client),
             Action::Watch(other),
@@ -327,6 +335,8 @@ mod tests {
             (Action::ReadAudit, Scope::AuditRead),
             (Action::Administer, Scope::Admin),
             (Action::RetryNotice, Scope::Admin),
+            (Action::HandleClock(Stage::Fixing), Scope::TicketsWrite),
+            (Action::OverrideSla, Scope::Admin),
         ]
     }
 

@@ -244,3 +244,102 @@ impl TicketClocks {
         self.visits.iter_mut().find(|visit| visit.left_at.is_none()).ok_or(ClockChangeError::NoneRuns)
     }
 }
+
+/// A history that does not make clocks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {position} of the history cannot have happened")]
+pub struct ReplayError {
+    /// The position of the event in the log.
+    pub position: i64,
+    /// Why not.
+    #[source]
+    pub source: ClockChangeError,
+}
+
+/// One event of a history, as far as clocks are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockEvent {
+    /// The position in the log.
+    pub position: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What it did.
+    pub changes: Vec<ClockChange>,
+}
+
+/// Makes the clocks of a ticket again from its whole history.
+///
+/// # Errors
+/// If an event cannot have happened after those before it.
+pub fn replay(ticket_id: TicketId, history: &[ClockEvent], library: &Library) -> Result<TicketClocks, ReplayError> {
+    let mut clocks = TicketClocks { ticket_id, visits: Vec::new() };
+    for event in history {
+        for change in &event.changes {
+            clocks
+                .apply(change, library, event.at)
+                .map_err(|source| ReplayError { position: event.position, source })?;
+        }
+    }
+    Ok(clocks)
+}
+
+/// What differs between stored visits and those that the history makes, one line each; nothing where all is as it must be.
+pub fn differences(stored: &[Visit], replayed: &[Visit]) -> Vec<String> {
+    let mut found = Vec::new();
+    for visit in stored {
+        match replayed.iter().find(|other| other.id == visit.id) {
+            None => found.push(format!("the visit {} of {} is not in the history", visit.id, visit.stage)),
+            Some(other) => found.extend(differing(visit, other)),
+        }
+    }
+    let is_missing = |visit: &&Visit| stored.iter().all(|other| other.id != visit.id);
+    let missing = replayed.iter().filter(is_missing);
+    found.extend(missing.map(|visit| format!("the visit {} of {} is not stored", visit.id, visit.stage)));
+    found
+}
+
+/// The members in which two readings of a visit differ.
+fn differing(stored: &Visit, replayed: &Visit) -> Vec<String> {
+    macro_rules! compare {
+        ($($member:ident),+ $(,)?) => {
+            [$((stringify!($member), format!("{:?}", stored.$member), format!("{:?}", replayed.$member))),+]
+        };
+    }
+    let eras = |visit: &Visit| format!("{:?}", visit.timeline.eras().map(EraRef::from).collect::<Vec<_>>());
+    let pauses = |visit: &Visit| {
+        let mut pauses = visit.pauses.clone();
+        pauses.sort_by_key(|pause| (pause.started_at, pause.id));
+        format!("{pauses:?}")
+    };
+    let members = compare![
+        ticket_id,
+        stage,
+        entered_at,
+        left_at,
+        rank,
+        budget,
+        deadline_on,
+        override_due_at,
+        due_at,
+        original_due_at,
+        warns_at,
+        breached_at,
+        elapsed,
+        next_alert_at,
+        alerted_level,
+        acknowledged_at,
+        snoozed_until,
+        moved_at,
+    ];
+    let others = [
+        ("policy", stored.policy.id.to_string(), replayed.policy.id.to_string()),
+        ("eras", eras(stored), eras(replayed)),
+        ("pauses", pauses(stored), pauses(replayed)),
+    ];
+    members
+        .into_iter()
+        .chain(others)
+        .filter(|(_, stored, replayed)| stored != replayed)
+        .map(|(member, is, must_be)| format!("{} {member}: stored {is}, by its history {must_be}", stored.stage))
+        .collect()
+}

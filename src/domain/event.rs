@@ -3,9 +3,10 @@
 //! Pure: imports only the vocabulary. Values are kept as people read them, as they were. Example: a rejected fix is one
 //! `TicketMoved` event with `move_kind`, both stages and the reason.
 
+use chrono::{DateTime, Utc};
 use entity::{
     id::{AttachmentId, CommentId, SlaAlertId, TicketId},
-    vocab::{AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, Stage, TicketField},
+    vocab::{AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, PauseReason, Stage, TicketField},
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,18 @@ pub struct EventData {
     /// The question, the answer, or the reasons of a proposed priority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Why the clock stands still, or stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_reason: Option<PauseReason>,
+    /// Until when the clock, or alerts, wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// The due time before a manager set another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_before: Option<DateTime<Utc>>,
+    /// The due time that a manager set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_after: Option<DateTime<Utc>>,
     /// The alert that was raised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert_id: Option<SlaAlertId>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::{
-    id::{ClockPauseId, StageVisitId, TicketId},
+    id::{ClockPauseId, PersonId, StageVisitId, TicketId},
     vocab::{AlertLevel, CompanyTier, PauseReason, Priority, Reentry, SlaStatus, Stage},
 };
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,17 @@ pub struct Visit {
     pub snoozed_until: Option<DateTime<Utc>>,
     /// When a change of policy, calendar or due time last moved the clock.
     pub moved_at: Option<DateTime<Utc>>,
+    /// What a manager said of its breach; the clock knows nothing of it.
+    pub excuse: Option<Excuse>,
+}
+
+/// What a manager said of a breach. It stays a breach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excuse {
+    pub at: DateTime<Utc>,
+    /// None for an integration.
+    pub by: Option<PersonId>,
+    pub reason: String,
 }
 
 /// A pause of a visit's clock.
@@ -135,6 +146,7 @@ impl Visit {
             acknowledged_at: None,
             snoozed_until: None,
             moved_at: None,
+            excuse: None,
         };
         visit.refresh(now);
         visit
@@ -188,6 +200,12 @@ impl Visit {
     ) {
         self.pauses.push(VisitPause { id, reason, started_at: now, ended_at: None, resume_at });
         self.refresh(now);
+    }
+
+    /// The times in which the ticket was in other stages and came back: they are other visits' time.
+    pub fn away(&self) -> impl Iterator<Item = TimeDelta> {
+        let away = self.pauses.iter().filter(|pause| pause.reason == PauseReason::Away);
+        away.filter_map(|pause| Some(pause.ended_at? - pause.started_at))
     }
 
     /// Whether a pause for this reason goes on.

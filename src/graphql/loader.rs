@@ -4,12 +4,12 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
-    calendar, clarification, company, contact,
+    calendar, calendar_version, clarification, company, contact,
     id::{
         AccessTokenId, AttachmentId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId, NoticeId, PersonId,
         SlaAlertId, SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
     },
-    notice, sla_alert, sla_policy, ticket_event, ticket_subtype, ticket_watcher,
+    notice, sla_alert, sla_policy, sla_policy_version, ticket_event, ticket_subtype, ticket_watcher,
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
@@ -81,6 +81,13 @@ pub struct WatchersOf(pub TicketId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClarificationsOf(pub TicketId);
 
+/// The versions of a policy, the latest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PolicyVersionsOf(pub SlaPolicyId);
+/// The versions of a calendar, the latest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CalendarVersionsOf(pub CalendarId);
+
 type Loaded<K, V> = Result<HashMap<K, V>, Arc<ServiceError>>;
 
 impl Loader<OpenVisitOf> for Loaders {
@@ -101,6 +108,26 @@ impl Loader<VisitsOf> for Loaders {
     async fn load(&self, keys: &[VisitsOf]) -> Loaded<VisitsOf, Vec<Visit>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         Ok(grouped(self.service.visits(&self.actor, &ids).await?, |visit| VisitsOf(visit.ticket_id)))
+    }
+}
+
+impl Loader<PolicyVersionsOf> for Loaders {
+    type Value = Vec<sla_policy_version::Model>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[PolicyVersionsOf]) -> Loaded<PolicyVersionsOf, Vec<sla_policy_version::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.policy_versions(&self.actor, &ids).await?, |row| PolicyVersionsOf(row.policy_id)))
+    }
+}
+
+impl Loader<CalendarVersionsOf> for Loaders {
+    type Value = Vec<calendar_version::Model>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[CalendarVersionsOf]) -> Loaded<CalendarVersionsOf, Vec<calendar_version::Model>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        Ok(grouped(self.service.calendar_versions(&self.actor, &ids).await?, |row| CalendarVersionsOf(row.calendar_id)))
     }
 }
 

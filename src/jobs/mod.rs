@@ -5,8 +5,10 @@
 //! an alert level; while one run lasts, further ticks pass by.
 
 mod deliver;
+mod follow;
 mod sla_scan;
 mod sweep;
+mod verify;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -24,6 +26,10 @@ use crate::{
 
 /// What is not kept can wait; nobody sees it any more.
 const SWEEP_SCHEDULE: &str = "30 */10 * * * *";
+/// An edit of a policy or calendar is followed, and a pause ends, within seconds.
+const FOLLOW_SCHEDULE: &str = "*/5 * * * * *";
+/// At night, when few use the database.
+const VERIFY_SCHEDULE: &str = "0 20 2 * * *";
 
 /// What jobs work with.
 #[derive(Clone)]
@@ -58,9 +64,11 @@ type Run = fn(Tools) -> BoxFuture<'static, Result<(), ServiceError>>;
 /// Starts the jobs.
 pub async fn start(tools: Tools, schedules: &Schedules) -> Result<Jobs, JobSchedulerError> {
     let jobs = Jobs { scheduler: JobScheduler::new().await?, stop: tools.stop.clone(), runs: TaskTracker::new() };
-    let all: [(&'static str, &str, Run); 3] = [
+    let all: [(&'static str, &str, Run); 5] = [
         ("sla_scan", &schedules.sla_scan, |tools| sla_scan::run(tools).boxed()),
         ("deliver", &schedules.deliver, |tools| deliver::run(tools).boxed()),
+        ("follow", FOLLOW_SCHEDULE, |tools| follow::run(tools).boxed()),
+        ("verify", VERIFY_SCHEDULE, |tools| verify::run(tools).boxed()),
         ("sweep", SWEEP_SCHEDULE, |tools| sweep::run(tools).boxed()),
     ];
     for (name, schedule, run) in all {

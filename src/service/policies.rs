@@ -174,8 +174,7 @@ impl Service {
         let unknown = || Problem::at(Code::Unknown, "stage", format!("{stage} has no SLA policy"));
         let row = store::policies::find(db, stage).await?.ok_or_else(unknown)?;
         check_version(row.version, expected_version)?;
-        let latest = store::policies::versions_of(db, stage).await?.into_iter().next();
-        let latest = store::policies::policy_version(latest.ok_or_else(unknown)?)?;
+        let latest = store::policies::latest_version(db, stage).await?.ok_or_else(unknown)?;
         Ok((row, latest.terms.as_ref().clone()))
     }
 
@@ -280,7 +279,7 @@ fn checked_name(name: &str) -> Result<String> {
         .map_err(|(code, why)| Problem::at(code, "name", format!("the name {why}")))?)
 }
 
-fn checked_calendar(definition: CalendarDefinition, now: DateTime<Utc>) -> Result<WorkingCalendar> {
+pub(super) fn checked_calendar(definition: CalendarDefinition, now: DateTime<Utc>) -> Result<WorkingCalendar> {
     let today = now.with_timezone(&definition.zone).date_naive();
     Ok(WorkingCalendar::new(definition, today)
         .map_err(|error| Problem::at(Code::Invalid, "definition", error.to_string()))?)

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use entity::{
-    calendar, clarification, company, contact,
-    id::{AccessTokenId, CompanyId, ContactId, PersonId, TicketId},
-    notice, person, sla_alert, sla_policy, ticket_event, ticket_subtype,
+    calendar, calendar_version, clarification, company, contact,
+    id::{AccessTokenId, CalendarId, CompanyId, ContactId, PersonId, SlaPolicyId, TicketId},
+    notice, person, sla_alert, sla_policy, sla_policy_version, ticket_event, ticket_subtype,
     vocab::{ActorKind, Category, NoticeState, Stage},
 };
 
@@ -294,6 +294,18 @@ impl Service {
     pub async fn sla_policies(&self, actor: &Actor) -> Result<Vec<(sla_policy::Model, calendar::Model)>> {
         require(actor, Action::SeeInternals, STAFF)?;
         Ok(store::policies::all(&self.db).await?)
+    }
+
+    /// The versions of some policies, the latest first.
+    pub async fn policy_versions(&self, actor: &Actor, ids: &[SlaPolicyId]) -> Result<Vec<sla_policy_version::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::policies::versions_of_policies(&self.db, ids).await?)
+    }
+
+    /// The versions of some calendars, the latest first.
+    pub async fn calendar_versions(&self, actor: &Actor, ids: &[CalendarId]) -> Result<Vec<calendar_version::Model>> {
+        require(actor, Action::SeeInternals, STAFF)?;
+        Ok(store::policies::versions_of_calendars(&self.db, ids).await?)
     }
 
     /// All calendars, by name.

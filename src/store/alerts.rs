@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    id::{SlaAlertId, TicketId},
+    id::{PersonId, SlaAlertId, TicketId},
     sla_alert,
     vocab::{AlertLevel, Stage, Team},
 };
@@ -40,6 +40,24 @@ pub async fn insert_many(db: &impl ConnectionTrait, alerts: Vec<sla_alert::Model
         let known = OnConflict::columns([sla_alert::Column::VisitId, sla_alert::Column::Level]).do_nothing().to_owned();
         sla_alert::Entity::insert_many(rows).on_conflict(known).exec_without_returning(db).await?;
     }
+    Ok(())
+}
+
+/// Notes who took charge of an alert.
+pub async fn acknowledge(
+    db: &impl ConnectionTrait,
+    id: SlaAlertId,
+    by: Option<PersonId>,
+    note: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sla_alert::Entity::update_many()
+        .col_expr(sla_alert::Column::AcknowledgedAt, Expr::val(now))
+        .col_expr(sla_alert::Column::AcknowledgedBy, Expr::val(by))
+        .col_expr(sla_alert::Column::Acknowledgement, Expr::val(note))
+        .filter(sla_alert::COLUMN.id.eq(id))
+        .exec(db)
+        .await?;
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use std::{path::Path, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 
 use crate::store::{Result, StoreError};
@@ -113,6 +113,16 @@ pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
         ..TransactionOptions::default()
     };
     Ok(db.begin_with_options(options).await?)
+}
+
+/// Begins a transaction that reads one state of the database, whatever is written meanwhile.
+pub async fn begin_snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let isolation_level = match db.get_database_backend() {
+        DbBackend::Postgres => Some(IsolationLevel::RepeatableRead),
+        // A transaction that reads has one state anyway.
+        _ => None,
+    };
+    Ok(db.begin_with_options(TransactionOptions { isolation_level, ..TransactionOptions::default() }).await?)
 }
 
 /// Whether the error means that the database is gone or busy, not that the statement is wrong.

@@ -66,6 +66,15 @@ pub fn data(row: &ticket_event::Model) -> Result<EventData> {
     serde_json::from_value(row.data.clone()).map_err(|error| StoreError::corrupt("event", error))
 }
 
+/// All events of some tickets, in the order of the log.
+pub async fn all_of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<Vec<ticket_event::Model>> {
+    Ok(ticket_event::Entity::find()
+        .filter(ticket_event::COLUMN.ticket_id.is_in(tickets.iter().copied()))
+        .order_by_asc(ticket_event::Column::Id)
+        .all(db)
+        .await?)
+}
+
 /// Whether an event's data says that the client sees it; JSON's true reads as 1 on SQLite.
 const SAYS_SO: &str = "CAST(data ->> 'client_sees' AS TEXT) IN ('true', '1')";
 

@@ -7,7 +7,7 @@ use std::{
 
 use ::entity::{
     calendar, calendar_version,
-    id::{CalendarId, CalendarVersionId, SlaPolicyVersionId},
+    id::{CalendarId, CalendarVersionId, SlaPolicyId, SlaPolicyVersionId},
     sla_policy, sla_policy_version,
     vocab::Stage,
 };
@@ -111,15 +111,30 @@ pub async fn policy_versions_by_id(
     rows.into_iter().map(|row| Ok((row.id, Arc::new(policy_version(row)?)))).collect()
 }
 
-/// The versions of a policy, the latest first.
-pub async fn versions_of(db: &impl ConnectionTrait, stage: Stage) -> Result<Vec<sla_policy_version::Model>> {
+/// The latest version of a stage's policy, in effect or not yet.
+pub async fn latest_version(db: &impl ConnectionTrait, stage: Stage) -> Result<Option<PolicyVersion>> {
     let selection = sla_policy_version::Entity::find().filter(sla_policy_version::COLUMN.stage.eq(stage));
+    let row = selection.order_by_desc(sla_policy_version::Column::Version).one(db).await?;
+    row.map(policy_version).transpose()
+}
+
+/// The versions of some policies, the latest first.
+pub async fn versions_of_policies(
+    db: &impl ConnectionTrait,
+    ids: &[SlaPolicyId],
+) -> Result<Vec<sla_policy_version::Model>> {
+    let selection =
+        sla_policy_version::Entity::find().filter(sla_policy_version::COLUMN.policy_id.is_in(ids.iter().copied()));
     Ok(selection.order_by_desc(sla_policy_version::Column::Version).all(db).await?)
 }
 
-/// The rows of a calendar's versions, the latest first.
-pub async fn version_rows_of(db: &impl ConnectionTrait, id: CalendarId) -> Result<Vec<calendar_version::Model>> {
-    let selection = calendar_version::Entity::find().filter(calendar_version::COLUMN.calendar_id.eq(id));
+/// The versions of some calendars, the latest first.
+pub async fn versions_of_calendars(
+    db: &impl ConnectionTrait,
+    ids: &[CalendarId],
+) -> Result<Vec<calendar_version::Model>> {
+    let selection =
+        calendar_version::Entity::find().filter(calendar_version::COLUMN.calendar_id.is_in(ids.iter().copied()));
     Ok(selection.order_by_desc(calendar_version::Column::Version).all(db).await?)
 }
 

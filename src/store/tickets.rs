@@ -12,14 +12,15 @@ use ::entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    IntoSimpleExpr, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationDef, RelationTrait, Select, SelectFive,
-    TopologyStar,
+    IntoSimpleExpr, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, RelationTrait, Select,
+    SelectFive, TopologyStar,
     sea_query::{Expr, LockType},
 };
 
 use crate::{
     domain::{
         facts::{Facts, Subtype},
+        process::OPEN,
         ticket::{Assignee, Company, Contact, Ticket},
     },
     store::{
@@ -314,4 +315,24 @@ fn to_row(ticket: &Ticket) -> ticket::Model {
         created_at: ticket.created_at,
         updated_at: ticket.updated_at,
     }
+}
+
+/// The ids and numbers of the first tickets after a number, in order; of the open ones only where that is asked.
+pub async fn numbers_after(
+    db: &impl ConnectionTrait,
+    number: i64,
+    only_open: bool,
+    limit: u64,
+) -> Result<Vec<(TicketId, i64)>> {
+    let mut selection = ticket::Entity::find()
+        .select_only()
+        .column(ticket::Column::Id)
+        .column(ticket::Column::Number)
+        .filter(ticket::COLUMN.number.gt(number))
+        .order_by_asc(ticket::Column::Number)
+        .limit(limit);
+    if only_open {
+        selection = selection.filter(ticket::COLUMN.stage.is_in(OPEN));
+    }
+    Ok(selection.into_tuple().all(db).await?)
 }

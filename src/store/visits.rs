@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     calendar_version, clock_pause,
-    id::{CompanyId, PersonId, SlaPolicyVersionId, StageVisitId, TicketId},
+    id::{CalendarId, CompanyId, PersonId, SlaPolicyVersionId, StageVisitId, TicketId},
     sla_policy_version, stage_visit, ticket,
     vocab::Stage,
 };
@@ -18,7 +18,7 @@ use sea_orm::{
 use crate::{
     domain::{
         clock_change::{EraRef, Library},
-        visit::{Policy, Rank, Visit, VisitPause},
+        visit::{Excuse, Policy, Rank, Visit, VisitPause},
     },
     store::{Result, StoreError, policies},
 };
@@ -121,6 +121,33 @@ pub async fn tickets_to_wake(db: &impl ConnectionTrait, now: DateTime<Utc>, limi
         .into_tuple::<TicketId>()
         .all(db)
         .await?)
+}
+
+/// Which running visits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenVisits {
+    /// Those in a stage.
+    InStage(Stage),
+    /// Those that are counted in a calendar.
+    CountedIn(CalendarId),
+}
+
+/// Up to `limit` running visits after an id, in the order of ids.
+pub async fn open_after(
+    db: &impl ConnectionTrait,
+    which: OpenVisits,
+    after: Option<StageVisitId>,
+    limit: u64,
+) -> Result<Vec<Visit>> {
+    let mut selection = stage_visit::Entity::open().order_by_asc(stage_visit::Column::Id).limit(limit);
+    selection = match which {
+        OpenVisits::InStage(stage) => selection.filter(stage_visit::COLUMN.stage.eq(stage)),
+        OpenVisits::CountedIn(calendar) => selection.filter(stage_visit::COLUMN.calendar_id.eq(calendar)),
+    };
+    if let Some(after) = after {
+        selection = selection.filter(stage_visit::COLUMN.id.gt(after));
+    }
+    load(db, selection).await
 }
 
 /// Excuses the breach of a visit, once.
@@ -283,10 +310,11 @@ fn from_row(
         acknowledged_at: row.acknowledged_at,
         snoozed_until: row.snoozed_until,
         moved_at: row.moved_at,
+        excuse: row.excused_at.map(|at| Excuse { at, by: row.excused_by, reason: row.excuse.unwrap_or_default() }),
     })
 }
 
-/// Who excused a breach is not part of the clock, and stays as it is.
+/// An excuse is no part of the clock: [`excuse`] alone stores it.
 fn to_row(visit: &Visit) -> Result<stage_visit::Model> {
     let eras: Vec<_> = visit.timeline.eras().map(EraRef::from).collect();
     let latest = visit.timeline.latest();

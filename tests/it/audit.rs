@@ -106,6 +106,33 @@ async fn success(app: &TestApp, mutation: &str) -> (Member, Value, &'static str)
         "updateSlaPolicy" => (admin, json!({ "stage": "VALIDATING", "budget": "PT2H" }), "POLICY_UPDATE"),
         "createCalendar" => (admin, json!({ "name": "Nights", "definition": definition }), "CALENDAR_CREATE"),
         "updateCalendar" => (admin, json!({ "calendarId": calendar, "name": "Other" }), "CALENDAR_UPDATE"),
+        "pauseClock" | "resumeClock" => {
+            let key = app.file_ticket().await;
+            let pause = json!({ "ticketId": key, "reason": "ON_HOLD", "note": "Office move." });
+            if mutation == "pauseClock" {
+                return (operations, pause, "CLOCK_PAUSE");
+            }
+            app.change(&operations, "pauseClock", pause).await;
+            (operations, json!({ "ticketId": key }), "CLOCK_RESUME")
+        }
+        "overrideDueTime" => {
+            let due_at = app.clock.now() + chrono::TimeDelta::days(3);
+            let input = json!({ "ticketId": app.file_ticket().await, "dueAt": due_at, "reason": "Agreed." });
+            (admin, input, "CLOCK_OVERRIDE_DUE")
+        }
+        "excuseBreach" | "acknowledgeAlert" | "snoozeAlerts" => {
+            let key = app.file_ticket().await;
+            app.advance(chrono::TimeDelta::days(4));
+            app.service.sla_scan().await.unwrap();
+            let ticket = app.ticket(&admin, &key, "visits { id } alerts { id }").await;
+            let (visit, alert) = (&ticket["visits"][0]["id"], &ticket["alerts"][0]["id"]);
+            let until = app.clock.now() + chrono::TimeDelta::days(1);
+            match mutation {
+                "excuseBreach" => (admin, json!({ "visitId": visit, "reason": "A flood." }), "BREACH_EXCUSE"),
+                "acknowledgeAlert" => (operations, json!({ "alertId": alert, "note": "On it." }), "ALERT_ACKNOWLEDGE"),
+                _ => (operations, json!({ "alertId": alert, "until": until, "reason": "Later." }), "ALERT_SNOOZE"),
+            }
+        }
         "retryNotice" => (admin, json!({ "noticeId": failed_notice(app).await }), "NOTICE_RETRY"),
         "addComment" | "editComment" | "deleteComment" => {
             let key = app.file_ticket().await;

@@ -1,7 +1,8 @@
 //! Changes. Each takes one `input` and answers the object, or `userErrors` and nothing changed.
 
+mod clocks;
 mod directory;
-mod policies;
+pub mod policies;
 mod tickets;
 mod together;
 
@@ -13,6 +14,7 @@ pub struct Mutation(
     tickets::TicketMutations,
     directory::DirectoryMutations,
     policies::PolicyMutations,
+    clocks::ClockMutations,
     together::TogetherMutations,
 );
 

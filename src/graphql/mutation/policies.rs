@@ -1,15 +1,20 @@
 //! Mutations of SLA policies and calendars. For administrators.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
-use entity::{id::CalendarId, vocab::Stage};
+use chrono::{DateTime, Utc};
+use entity::{
+    id::CalendarId,
+    vocab::{PauseReason, Reentry, Stage},
+};
 
 use crate::{
+    domain::refusal::Refusal,
     graphql::{
         context::{actor, service},
         error::{ApiError, payload},
-        id::{self, parse_reference},
+        id::parse_reference,
         mutation::payloads,
-        types::policy::{Calendar, CalendarDefinitionInput, SlaPolicy},
+        types::policy::{Calendar, CalendarDefinitionInput, SlaAlertRule, SlaBudget, SlaPolicy},
     },
     service::policies::{CalendarChange, PolicyChange},
 };
@@ -20,13 +25,24 @@ pub struct PolicyMutations;
 
 /// An SLA policy to be changed; what is left out stays.
 #[derive(Debug, InputObject)]
-struct UpdateSlaPolicyInput {
+pub struct UpdateSlaPolicyInput {
     /// The stage whose policy it is.
     stage: Stage,
-    /// What the stage may take, in ISO 8601 days and time of the calendar: `P1D`, `PT4H`, `PT2S`. Null for none.
+    /// What the stage may take where no other budget is more specific, in ISO 8601 days and time of the calendar: `P1D`, `PT4H`,
+    /// `PT2S`. Null for none.
     budget: MaybeUndefined<String>,
+    /// All budgets: one without priority and tier for all tickets, and more specific ones.
+    budgets: Option<Vec<SlaBudget>>,
     /// The calendar that it is counted in.
     calendar_id: Option<ID>,
+    /// When people are told, in the order of the levels; BREACH must be among them.
+    alerts: Option<Vec<SlaAlertRule>>,
+    /// Why staff may pause the clock.
+    pause_reasons: Option<Vec<PauseReason>>,
+    /// What a return to the stage does.
+    reentry: Option<Reentry>,
+    /// From when on running clocks follow; now where left out.
+    effective_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
 }
@@ -42,15 +58,57 @@ struct CreateCalendarInput {
 
 /// A calendar to be changed; what is left out stays.
 #[derive(Debug, InputObject)]
-struct UpdateCalendarInput {
+pub struct UpdateCalendarInput {
     /// The calendar.
     calendar_id: ID,
     /// Its name.
     name: Option<String>,
     /// When people work; the whole definition.
     definition: Option<CalendarDefinitionInput>,
+    /// From when on it holds, which may be over: running clocks are counted anew from then on. Now where left out.
+    effective_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
+}
+
+impl UpdateSlaPolicyInput {
+    /// The change, or what cannot be read.
+    pub fn read(self) -> Result<PolicyChange, Refusal> {
+        let budgets = self.budgets.map(|budgets| budgets.into_iter().map(SlaBudget::read).collect());
+        let alerts = self.alerts.map(|alerts| alerts.into_iter().map(SlaAlertRule::read).collect());
+        Ok(PolicyChange {
+            stage: self.stage,
+            budget: match self.budget {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(text) => Some(Some(text)),
+            },
+            budgets: budgets.transpose()?,
+            calendar_id: self.calendar_id.map(|id| parse_reference(&id)),
+            alerts: alerts.transpose()?,
+            pause_reasons: self.pause_reasons,
+            reentry: self.reentry,
+            effective_at: self.effective_at,
+            expected_version: self.expected_version,
+        })
+    }
+}
+
+impl UpdateCalendarInput {
+    /// The calendar.
+    pub fn calendar(&self) -> CalendarId {
+        parse_reference(&self.calendar_id)
+    }
+
+    /// The change, or what cannot be read.
+    pub fn read(self) -> Result<CalendarChange, Refusal> {
+        Ok(CalendarChange {
+            name: self.name,
+            definition: self.definition.map(CalendarDefinitionInput::read).transpose()?,
+            effective_at: self.effective_at,
+            expected_version: self.expected_version,
+        })
+    }
 }
 
 payloads! {
@@ -80,17 +138,12 @@ impl PolicyMutations {
         context: &Context<'_>,
         input: UpdateSlaPolicyInput,
     ) -> Result<UpdateSlaPolicyPayload, ApiError> {
-        let change = PolicyChange {
-            budget: match input.budget {
-                MaybeUndefined::Undefined => None,
-                MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(text) => Some(Some(text)),
-            },
-            calendar_id: input.calendar_id.map(|id| parse_reference(&id)),
-            expected_version: input.expected_version,
-            ..PolicyChange::of(input.stage)
+        let service = service(context)?;
+        let actor = actor(context)?;
+        let changed = match input.read() {
+            Ok(change) => service.update_sla_policy(actor, change).await,
+            Err(refusal) => Err(refusal.into()),
         };
-        let changed = service(context)?.update_sla_policy(actor(context)?, change).await;
         payload(changed.map(|(policy, calendar)| SlaPolicy { policy, calendar }))
     }
 
@@ -114,14 +167,10 @@ impl PolicyMutations {
         context: &Context<'_>,
         input: UpdateCalendarInput,
     ) -> Result<UpdateCalendarPayload, ApiError> {
-        let id: CalendarId = id::parse_reference(&input.calendar_id);
+        let id = input.calendar();
         let actor = actor(context)?;
-        let changed = match input.definition.map(CalendarDefinitionInput::read).transpose() {
-            Ok(definition) => {
-                let (name, expected_version) = (input.name, input.expected_version);
-                let change = CalendarChange { name, definition, effective_at: None, expected_version };
-                service(context)?.update_calendar(actor, id, change).await
-            }
+        let changed = match input.read() {
+            Ok(change) => service(context)?.update_calendar(actor, id, change).await,
             Err(refusal) => Err(refusal.into()),
         };
         payload(changed.map(Calendar))

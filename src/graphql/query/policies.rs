@@ -2,13 +2,18 @@
 
 use async_graphql::{Context, Object};
 
-use crate::graphql::{
-    context::{actor, service},
-    error::ApiError,
-    types::{
-        policy::{Calendar, SlaPolicy},
-        process::Process,
+use crate::{
+    graphql::{
+        context::{actor, service},
+        error::ApiError,
+        mutation::policies::{UpdateCalendarInput, UpdateSlaPolicyInput},
+        types::{
+            policy::{Calendar, SlaPolicy},
+            preview::{ChangePreview, DuePreview, PreviewDueInput},
+            process::Process,
+        },
     },
+    service::ServiceError,
 };
 
 /// Queries of the process, its SLA policies and calendars.
@@ -32,5 +37,35 @@ impl PolicyQueries {
     /// The working calendars, by name. For staff.
     async fn calendars(&self, context: &Context<'_>) -> Result<Vec<Calendar>, ApiError> {
         Ok(service(context)?.calendars(actor(context)?).await?.into_iter().map(Calendar).collect())
+    }
+
+    /// When a stay in a stage would be due, and why, under the policy that holds when it begins. For staff.
+    async fn preview_due(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The stay that is asked about.")] input: PreviewDueInput,
+    ) -> Result<DuePreview, ApiError> {
+        Ok(service(context)?.preview_due(actor(context)?, input.into()).await?.into())
+    }
+
+    /// What a change of a policy would do to running clocks. Nothing is written. For administrators.
+    async fn preview_policy_change(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The change, as `updateSlaPolicy` takes it.")] input: UpdateSlaPolicyInput,
+    ) -> Result<ChangePreview, ApiError> {
+        let change = input.read().map_err(ServiceError::from)?;
+        Ok(service(context)?.preview_policy_change(actor(context)?, change).await?.into())
+    }
+
+    /// What a change of a calendar would do to running clocks. Nothing is written. For administrators.
+    async fn preview_calendar_change(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The change, as `updateCalendar` takes it.")] input: UpdateCalendarInput,
+    ) -> Result<ChangePreview, ApiError> {
+        let calendar = input.calendar();
+        let change = input.read().map_err(ServiceError::from)?;
+        Ok(service(context)?.preview_calendar_change(actor(context)?, calendar, change).await?.into())
     }
 }

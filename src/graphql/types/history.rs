@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use entity::{
     id::{AccessTokenId, ParseIdError},
     ticket_event,
-    vocab::{ActorKind, AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, Stage, TicketField},
+    vocab::{
+        ActorKind, AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, PauseReason, Stage, TicketField,
+    },
 };
 use uuid::Uuid;
 
@@ -180,6 +182,26 @@ impl TicketEvent {
     async fn alert(&self, context: &Context<'_>) -> Result<Option<SlaAlert>, ApiError> {
         let Some(id) = self.data.alert_id else { return Ok(None) };
         Ok(loaders(context)?.load_one(id).await?.map(SlaAlert))
+    }
+
+    /// Why the clock stands still, or stood.
+    async fn pause_reason(&self) -> Option<PauseReason> {
+        self.data.pause_reason
+    }
+
+    /// Until when the clock, or alerts, wait.
+    async fn until(&self) -> Option<DateTime<Utc>> {
+        self.data.until
+    }
+
+    /// The due time before a manager set another one.
+    async fn due_before(&self) -> Option<DateTime<Utc>> {
+        self.data.due_before
+    }
+
+    /// The due time that a manager set, or that the clock gave when they gave it back.
+    async fn due_after(&self) -> Option<DateTime<Utc>> {
+        self.data.due_after
     }
 
     /// How it relates to the other ticket that it was linked to, or unlinked from.

@@ -8,6 +8,7 @@ pub mod history;
 pub mod link;
 pub mod notice;
 pub mod policy;
+pub mod preview;
 pub mod process;
 pub mod rate_limit;
 pub mod sla;

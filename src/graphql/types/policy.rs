@@ -1,16 +1,27 @@
 //! SLA policies and working calendars.
 
-use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entity::{calendar, sla_policy, vocab::Stage};
+use entity::{
+    calendar, calendar_version, sla_policy, sla_policy_version,
+    vocab::{AlertLevel, CompanyTier, PauseReason, Priority, Reentry, Stage, Team},
+};
 
 use crate::{
     domain::{
         calendar::{CalendarDefinition, ClosedHours, ExtraWindow, Holiday, TimeOfDay, WeekWindow},
         facts::clean_text,
+        policy::{BudgetRule, Recipients},
         refusal::{Code, Problem, Refusal},
+        sla::{AlertPoint, AlertRule, BudgetLength},
     },
-    graphql::{error::ApiError, scalar::Date},
+    graphql::{
+        context::loaders,
+        error::ApiError,
+        id::parse_reference,
+        loader::{CalendarVersionsOf, PolicyVersionsOf},
+        scalar::Date,
+    },
     store,
 };
 
@@ -33,8 +44,8 @@ impl SlaPolicy {
         self.policy.stage
     }
 
-    /// What the stage may take, in ISO 8601 days and time of the calendar, such as `P1D`. Null: none, or in Fixing the
-    /// Estimated Delivery Date.
+    /// What the stage may take where no other budget is more specific, in ISO 8601 days and time of the calendar, such as `P1D`.
+    /// Null: none, or in Fixing the Estimated Delivery Date.
     async fn budget(&self) -> Option<&str> {
         self.policy.budget.as_deref()
     }
@@ -42,6 +53,12 @@ impl SlaPolicy {
     /// The calendar that it is counted in.
     async fn calendar(&self) -> Calendar {
         Calendar(self.calendar.clone())
+    }
+
+    /// Its versions, the latest first. What they say never changes.
+    async fn versions(&self, context: &Context<'_>) -> Result<Vec<SlaPolicyVersion>, ApiError> {
+        let rows = loaders(context)?.load_one(PolicyVersionsOf(self.policy.id)).await?.unwrap_or_default();
+        rows.into_iter().map(SlaPolicyVersion::read).collect()
     }
 
     /// Grows with every change; send it back as `expectedVersion`.
@@ -52,6 +69,148 @@ impl SlaPolicy {
     /// When it was last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
         self.policy.updated_at
+    }
+}
+
+/// What the SLA of a stage says, from an instant on.
+#[derive(SimpleObject)]
+pub struct SlaPolicyVersion {
+    /// Counts from 1.
+    version: i32,
+    /// From when on clocks follow it, unless a later version is in effect.
+    effective_at: DateTime<Utc>,
+    /// When it was written.
+    recorded_at: DateTime<Utc>,
+    /// The budgets; the most specific one that matches a ticket holds.
+    budgets: Vec<SlaBudget>,
+    /// When people are told.
+    alerts: Vec<SlaAlertRule>,
+    /// Why staff may pause the clock.
+    pause_reasons: Vec<PauseReason>,
+    /// What a return to the stage does.
+    reentry: Reentry,
+}
+
+impl SlaPolicyVersion {
+    fn read(row: sla_policy_version::Model) -> Result<Self, ApiError> {
+        let (effective_at, recorded_at) = (row.effective_at, row.recorded_at);
+        let policy = store::policies::policy_version(row)?;
+        Ok(Self {
+            version: policy.version,
+            effective_at,
+            recorded_at,
+            budgets: policy.terms.budgets.iter().map(SlaBudget::from).collect(),
+            alerts: policy.terms.alerts.iter().map(SlaAlertRule::from).collect(),
+            pause_reasons: policy.terms.pause_reasons.clone(),
+            reentry: policy.terms.reentry,
+        })
+    }
+}
+
+/// The budget of the tickets of a priority, of the companies of a tier, or of both.
+#[derive(Clone, Debug, SimpleObject, InputObject)]
+#[graphql(input_name = "SlaBudgetInput")]
+pub struct SlaBudget {
+    /// Of this priority; null for any, and for none.
+    priority: Option<Priority>,
+    /// Of companies of this tier; null for any, and for none.
+    tier: Option<CompanyTier>,
+    /// In ISO 8601 days and time of the calendar, such as `P1D`; null for an explicit none.
+    budget: Option<String>,
+}
+
+impl From<&BudgetRule> for SlaBudget {
+    fn from(rule: &BudgetRule) -> Self {
+        Self { priority: rule.priority, tier: rule.tier, budget: rule.budget.map(|budget| budget.to_string()) }
+    }
+}
+
+impl SlaBudget {
+    /// The rule, or what cannot be read.
+    pub fn read(self) -> Result<BudgetRule, Refusal> {
+        let budget: Result<Option<BudgetLength>, _> = self.budget.as_deref().map(str::parse).transpose();
+        let budget = budget.map_err(|error| Problem::at(Code::Invalid, "budgets", error.to_string()))?;
+        Ok(BudgetRule { priority: self.priority, tier: self.tier, budget })
+    }
+}
+
+/// A level of alerts: when it is reached, and who hears of it. Without `percentUsed` and `overdueBy` it is reached at the due time.
+#[derive(Clone, Debug, SimpleObject, InputObject)]
+#[graphql(input_name = "SlaAlertRuleInput")]
+pub struct SlaAlertRule {
+    /// The level.
+    level: AlertLevel,
+    /// When so much of the budget is used, 1 to 99 %.
+    percent_used: Option<i32>,
+    /// When the due time passed so long ago, in ISO 8601 days and time of the calendar, such as `P1D`.
+    overdue_by: Option<String>,
+    /// The ticket's assignee hears of it.
+    #[graphql(default)]
+    assignee: bool,
+    /// The team that owns the stage hears of it.
+    #[graphql(default)]
+    owner_team: bool,
+    /// The managers of that team hear of it.
+    #[graphql(default)]
+    team_managers: bool,
+    /// The managers of all teams hear of it.
+    #[graphql(default)]
+    all_managers: bool,
+    /// The members of these teams hear of it.
+    #[graphql(default)]
+    teams: Vec<Team>,
+    /// These people hear of it, by their ids.
+    #[graphql(default)]
+    people: Vec<ID>,
+}
+
+impl From<&AlertRule> for SlaAlertRule {
+    fn from(rule: &AlertRule) -> Self {
+        let (percent_used, overdue_by) = match rule.point {
+            AlertPoint::BudgetUsed { percent } => (Some(i32::from(percent)), None),
+            AlertPoint::DuePassed => (None, None),
+            AlertPoint::Overdue { after } => (None, Some(after.to_string())),
+        };
+        let to = &rule.to;
+        Self {
+            level: rule.level,
+            percent_used,
+            overdue_by,
+            assignee: to.assignee,
+            owner_team: to.owner_team,
+            team_managers: to.team_managers,
+            all_managers: to.all_managers,
+            teams: to.teams.clone(),
+            people: to.people.iter().map(|id| id.to_string().into()).collect(),
+        }
+    }
+}
+
+impl SlaAlertRule {
+    /// The rule, or what cannot be read.
+    pub fn read(self) -> Result<AlertRule, Refusal> {
+        let invalid = |message: String| Refusal::from(Problem::at(Code::Invalid, "alerts", message));
+        let point = match (self.percent_used, self.overdue_by) {
+            (None, None) => AlertPoint::DuePassed,
+            (Some(percent), None) => {
+                let percent = u8::try_from(percent).map_err(|_| invalid("percentUsed is 1 to 99".to_owned()))?;
+                AlertPoint::BudgetUsed { percent }
+            }
+            (None, Some(after)) => {
+                let after: Result<BudgetLength, _> = after.parse();
+                AlertPoint::Overdue { after: after.map_err(|error| invalid(error.to_string()))? }
+            }
+            (Some(_), Some(_)) => return Err(invalid("give percentUsed or overdueBy, not both".to_owned())),
+        };
+        let to = Recipients {
+            assignee: self.assignee,
+            owner_team: self.owner_team,
+            team_managers: self.team_managers,
+            all_managers: self.all_managers,
+            teams: self.teams,
+            people: self.people.iter().map(parse_reference).collect(),
+        };
+        Ok(AlertRule { level: self.level, point, to })
     }
 }
 
@@ -118,9 +277,35 @@ impl Calendar {
             .collect())
     }
 
+    /// Its versions, the latest first. What they say never changes.
+    async fn versions(&self, context: &Context<'_>) -> Result<Vec<CalendarVersion>, ApiError> {
+        let rows = loaders(context)?.load_one(CalendarVersionsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(CalendarVersion::from).collect())
+    }
+
     /// Grows with every change; send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.0.version
+    }
+}
+
+/// What a calendar says, from an instant on.
+#[derive(SimpleObject)]
+pub struct CalendarVersion {
+    /// Counts from 1.
+    version: i32,
+    /// From when on it holds, unless a later version is in effect.
+    effective_at: DateTime<Utc>,
+    /// When it was written.
+    recorded_at: DateTime<Utc>,
+    /// Its hours, as JSON: zone, `minutes_per_day`, week, holidays, extra openings.
+    definition: Json<serde_json::Value>,
+}
+
+impl From<calendar_version::Model> for CalendarVersion {
+    fn from(row: calendar_version::Model) -> Self {
+        let calendar_version::Model { version, effective_at, recorded_at, definition, .. } = row;
+        Self { version, effective_at, recorded_at, definition: Json(definition) }
     }
 }
 

@@ -1,15 +1,20 @@
 //! Clocks and alerts.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::StageVisitId,
     sla_alert,
-    vocab::{AlertLevel, AlertOutcome, PauseReason, SlaStatus, Stage, Team},
+    vocab::{AlertLevel, AlertOutcome, PauseReason, SegmentKind, SlaStatus, Stage, Team},
 };
 
 use crate::{
-    domain::visit::Visit,
+    domain::{
+        explain::{Explanation, explain},
+        visit::Visit,
+    },
     graphql::{
         context::loaders,
         error::ApiError,
@@ -20,7 +25,10 @@ use crate::{
 
 /// What a stage's clock shows. Instants are absolute, so that a front end counts down alone.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Sla {
+    #[graphql(skip)]
+    read: Arc<(Visit, DateTime<Utc>)>,
     /// Where the clock stands.
     status: SlaStatus,
     /// When it runs out; null while it is paused, and where there is no clock.
@@ -41,6 +49,66 @@ pub struct Sla {
     remaining: Option<Duration>,
     /// The zone of the calendar that counts it.
     time_zone: &'static str,
+    /// The due time that a manager set by hand; no pause moves it.
+    override_due_at: Option<DateTime<Utc>>,
+    /// The version of the stage's policy that it follows.
+    policy_version: i32,
+    /// Since when somebody has taken charge of its alerts: no further level follows.
+    acknowledged_at: Option<DateTime<Utc>>,
+    /// Until when its alerts wait.
+    snoozed_until: Option<DateTime<Utc>>,
+}
+
+/// What a stage's clock shows. Instants are absolute, so that a front end counts down alone.
+#[ComplexObject]
+impl Sla {
+    /// Why it is due then.
+    async fn explain(&self) -> SlaExplanation {
+        let (visit, now) = self.read.as_ref();
+        explain(visit, *now).into()
+    }
+}
+
+/// Why a due time is what it is: stretches that follow one another from the entry on, without a gap.
+#[derive(SimpleObject)]
+pub struct SlaExplanation {
+    /// The stretches, in order.
+    segments: Vec<SlaSegment>,
+    /// Where they end: the due time; while paused, the due time if the clock went on now; without a clock, now.
+    until: DateTime<Utc>,
+    /// The working time in them; for a clock with a budget, the budget.
+    counted: Duration,
+}
+
+/// A stretch of a visit, and whether its time counts.
+#[derive(SimpleObject)]
+pub struct SlaSegment {
+    /// From when.
+    from: DateTime<Utc>,
+    /// Up to when; the next one begins there.
+    to: DateTime<Utc>,
+    /// Its working time.
+    counted: Duration,
+    /// Whether it counts, and why not.
+    why: SegmentKind,
+    /// The holiday that closes it, by name.
+    holiday: Option<String>,
+    /// Why the clock stood still.
+    pause_reason: Option<PauseReason>,
+}
+
+impl From<Explanation> for SlaExplanation {
+    fn from(explanation: Explanation) -> Self {
+        let segments = explanation.segments.into_iter().map(|segment| SlaSegment {
+            from: segment.from,
+            to: segment.to,
+            counted: Duration(segment.counted()),
+            why: segment.kind,
+            holiday: segment.holiday,
+            pause_reason: segment.pause_reason,
+        });
+        Self { segments: segments.collect(), until: explanation.until, counted: Duration(explanation.counted) }
+    }
 }
 
 impl Sla {
@@ -58,6 +126,64 @@ impl Sla {
             elapsed: Duration(reading.elapsed),
             remaining: reading.remaining.map(Duration),
             time_zone: visit.timeline.zone().name(),
+            override_due_at: visit.override_due_at,
+            policy_version: visit.policy.version,
+            acknowledged_at: visit.acknowledged_at,
+            snoozed_until: visit.snoozed_until,
+            read: Arc::new((visit.clone(), now)),
+        }
+    }
+}
+
+/// The clocks of a ticket over all its stages.
+#[derive(SimpleObject)]
+pub struct SlaTotals {
+    /// The time that the ticket was open, round the clock; that in which it was closed, before a reopening, is left out. Of a closed
+    /// ticket: its time to resolution.
+    open_time: Duration,
+    /// The working time that its stages took, without pauses.
+    working_time: Duration,
+    /// The same for each stage that it was in, in the order of the process.
+    stages: Vec<StageTotal>,
+}
+
+/// What a ticket spent in a stage, over all its visits.
+#[derive(SimpleObject)]
+pub struct StageTotal {
+    /// The stage.
+    stage: Stage,
+    /// How often the ticket came there.
+    visits: usize,
+    /// The working time that they took, without pauses.
+    working_time: Duration,
+    /// How many of them were late.
+    late: usize,
+}
+
+impl SlaTotals {
+    /// Of all visits of a ticket. While a ticket is closed no visit runs, so that no closed time is in them.
+    pub fn of(visits: &[Visit], now: DateTime<Utc>) -> Self {
+        let mut stages: BTreeMap<Stage, StageTotal> = BTreeMap::new();
+        let (mut open_time, mut working_time) = (TimeDelta::zero(), TimeDelta::zero());
+        for visit in visits {
+            let reading = visit.reading(now);
+            let away: TimeDelta = visit.away().sum();
+            open_time += visit.left_at.unwrap_or(now) - visit.entered_at - away;
+            working_time += reading.elapsed;
+            let total = stages.entry(visit.stage).or_insert_with(|| StageTotal {
+                stage: visit.stage,
+                visits: 0,
+                working_time: Duration(TimeDelta::zero()),
+                late: 0,
+            });
+            total.visits += 1;
+            total.working_time.0 += reading.elapsed;
+            total.late += usize::from(reading.breached_at.is_some());
+        }
+        Self {
+            open_time: Duration(open_time),
+            working_time: Duration(working_time),
+            stages: stages.into_values().collect(),
         }
     }
 }
@@ -80,6 +206,10 @@ pub struct StageVisit {
     original_due_at: Option<DateTime<Utc>>,
     /// When the clock stood still.
     pauses: Vec<ClockPause>,
+    /// When a manager excused its breach, which stays one.
+    excused_at: Option<DateTime<Utc>>,
+    /// Why it was excused.
+    excuse: Option<String>,
 }
 
 /// One stay of a ticket in a stage, with its own clock.
@@ -100,6 +230,8 @@ pub struct ClockPause {
     started_at: DateTime<Utc>,
     /// Until when; null while it goes on.
     ended_at: Option<DateTime<Utc>>,
+    /// When it ends, or was to end, by itself.
+    resume_at: Option<DateTime<Utc>>,
 }
 
 impl StageVisit {
@@ -112,6 +244,8 @@ impl StageVisit {
             left_at: visit.left_at,
             sla: Sla::read(&visit, now),
             original_due_at: visit.original_due_at,
+            excused_at: visit.excuse.as_ref().map(|excuse| excuse.at),
+            excuse: visit.excuse.map(|excuse| excuse.reason),
             pauses: visit
                 .pauses
                 .into_iter()
@@ -119,6 +253,7 @@ impl StageVisit {
                     reason: pause.reason,
                     started_at: pause.started_at,
                     ended_at: pause.ended_at,
+                    resume_at: pause.resume_at,
                 })
                 .collect(),
         }

@@ -28,7 +28,7 @@ use crate::{
             history::TicketEvent,
             link::TicketLink,
             notice::Notice,
-            sla::{Sla, SlaAlert, StageVisit},
+            sla::{Sla, SlaAlert, SlaTotals, StageVisit},
             watcher::TicketWatcher,
         },
     },
@@ -436,6 +436,15 @@ impl Ticket {
         let visits = loaders(context)?.load_one(VisitsOf(self.0.id)).await?.unwrap_or_default();
         let now = service(context)?.clock().now();
         Ok(visits.into_iter().map(|visit| StageVisit::read(visit, now)).collect())
+    }
+
+    /// Its clocks over all stages. Null for contacts.
+    async fn sla_totals(&self, context: &Context<'_>) -> Result<Option<SlaTotals>, ApiError> {
+        if !is_internal(context)? {
+            return Ok(None);
+        }
+        let visits = loaders(context)?.load_one(VisitsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(Some(SlaTotals::of(&visits, service(context)?.clock().now())))
     }
 
     /// What happened to it, oldest first. Contacts see stages, promised dates, questions and answers.
