@@ -28,6 +28,11 @@ use crate::{
 const BATCH: usize = 500;
 
 impl Service {
+    /// Lets all running clocks follow, by itself.
+    pub async fn follow_all_changes(&self) -> Result<usize> {
+        self.follow_changes(&Actor::System, None).await
+    }
+
     /// Lets running clocks follow, up to `most` of them, on behalf of whoever changed what they follow; answers how many did.
     pub async fn follow_changes(&self, actor: &Actor, most: Option<usize>) -> Result<usize> {
         let policies = self.policies(&self.db, self.clock.now()).await?;

@@ -13,7 +13,6 @@ use crate::{
         clock_change::{ClockChange, ClockEvent, EraRef, differences, replay},
         visit::Visit,
     },
-    logging::chain,
     service::{Result, Service, require},
     store::{self, connection},
 };
@@ -106,7 +105,7 @@ impl Service {
             report.verified += 1;
             let found = match replay(*id, &history, &library) {
                 Ok(clocks) => differences(stored.get(id).map_or(&[], Vec::as_slice), &clocks.visits),
-                Err(error) => vec![chain(&error).to_string()],
+                Err(error) => vec![format!("{error}: {}", error.source)],
             };
             if !found.is_empty() {
                 report.drifts.push(Drift { ticket_id: *id, number: *number, differences: found });

@@ -4,7 +4,11 @@ use chrono::TimeDelta;
 use secondline::domain::actor::Actor;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, checks::each, each_database};
+use crate::support::{
+    TestApp,
+    checks::{each, pairs},
+    each_database,
+};
 
 const CLOCK: &str = "sla { status dueAt dueIfResumedAt elapsed overrideDueAt acknowledgedAt snoozedUntil } \
     visits { id pauses { reason startedAt endedAt resumeAt } originalDueAt excusedAt excuse } history { kind pauseReason reason until }";
@@ -123,11 +127,11 @@ each_database! {
         let key = app.file_ticket().await;
         let visit = clock(app, &key).await["visits"][0]["id"].clone();
         let input = json!({ "visitId": visit, "reason": "The office was flooded." });
-        assert_eq!(app.refusal(&app.cast.operations_manager, "excuseBreach", input.clone()).await[0].0, "INVALID");
+        assert_eq!(app.refusal_of(&app.cast.operations_manager, "excuseBreach", "visit", input.clone()).await[0].0, "INVALID");
         app.advance(TimeDelta::hours(9));
-        assert_eq!(app.refusal(&app.cast.operations, "excuseBreach", input.clone()).await[0].0, "NOT_ALLOWED");
+        assert_eq!(app.refusal_of(&app.cast.operations, "excuseBreach", "visit", input.clone()).await[0].0, "NOT_ALLOWED");
         app.make(&app.cast.operations_manager, "excuseBreach", "visit", input.clone(), "id").await;
-        assert_eq!(app.refusal(&app.cast.operations_manager, "excuseBreach", input).await[0].0, "ALREADY_EXISTS");
+        assert_eq!(app.refusal_of(&app.cast.operations_manager, "excuseBreach", "visit", input).await[0].0, "ALREADY_EXISTS");
         let ticket = clock(app, &key).await;
         assert_eq!((&ticket["sla"]["status"], &ticket["visits"][0]["excuse"]), (&json!("BREACHED"), &json!("The office was flooded.")));
         app.walk_to(&key, "REPLICATING").await;
@@ -138,9 +142,9 @@ each_database! {
     async fn an_acknowledged_alert_is_the_last_one_of_its_visit(app) {
         let (key, alert) = breached(app).await;
         let input = json!({ "alertId": alert, "note": "On it." });
-        assert_eq!(app.refusal(&app.cast.tech, "acknowledgeAlert", input.clone()).await[0].0, "NOT_ALLOWED");
+        assert_eq!(app.refusal_of(&app.cast.tech, "acknowledgeAlert", "alert", input.clone()).await[0].0, "NOT_ALLOWED");
         app.make(&app.cast.operations, "acknowledgeAlert", "alert", input.clone(), "id").await;
-        assert_eq!(app.refusal(&app.cast.operations, "acknowledgeAlert", input).await[0].0, "ALREADY_EXISTS");
+        assert_eq!(app.refusal_of(&app.cast.operations, "acknowledgeAlert", "alert", input).await[0].0, "ALREADY_EXISTS");
         app.advance(TimeDelta::days(10));
         app.service.sla_scan().await.unwrap();
         let ticket = app.ticket(&app.cast.qa, &key, "alerts { level } sla { status }").await;
@@ -209,7 +213,7 @@ each_database! {
             { "budget": "P1D" }, { "priority": "URGENT", "budget": "PT2H" }, { "tier": "TIER_ONE", "budget": "PT4H" },
         ]);
         let input = json!({ "stage": "VALIDATING", "budgets": budgets });
-        assert_eq!(app.refusal(&app.cast.administrator, "updateSlaPolicy", input).await, pairs(&[("INVALID", "budgets")]));
+        assert_eq!(app.refusal_of(&app.cast.administrator, "updateSlaPolicy", "slaPolicy", input).await, pairs(&[("INVALID", "budgets")]));
         let budgets = json!([{ "budget": "P1D" }, { "tier": "TIER_ONE", "budget": "PT4H" }]);
         app.make(&app.cast.administrator, "updateSlaPolicy", "slaPolicy", json!({ "stage": "VALIDATING", "budgets": budgets }), "id").await;
         let key = app.file_ticket().await;
@@ -252,7 +256,7 @@ each_database! {
         assert_eq!(app.service.follow_changes(&Actor::System, None).await.unwrap(), 0);
         assert_eq!(clock(app, &key).await["sla"]["dueAt"], "2026-06-01T11:00:00+00:00");
         let past = json!({ "stage": "VALIDATING", "budget": "PT1H", "effectiveAt": "2026-06-01T09:30:00Z" });
-        assert_eq!(app.refusal(&app.cast.administrator, "updateSlaPolicy", past).await, pairs(&[("INVALID", "effectiveAt")]));
+        assert_eq!(app.refusal_of(&app.cast.administrator, "updateSlaPolicy", "slaPolicy", past).await, pairs(&[("INVALID", "effectiveAt")]));
         verified(app).await;
     }
 

@@ -89,7 +89,6 @@ async fn store_all(app: &TestApp, histories: &[History]) {
     let visits: Vec<_> = histories.iter().flat_map(|history| history.clocks.visits.clone()).collect();
     store::visits::save_many(&tx, &visits).await.unwrap();
     // Events of one instant go together; those of a ticket stay in their order.
-    let mut by_instant: Vec<(DateTime<Utc>, Vec<(entity::id::TicketId, Event)>)> = Vec::new();
     let longest = histories.iter().map(|history| history.events.len()).max().unwrap_or(0);
     for turn in 0..longest {
         let mut at_once: HashMap<DateTime<Utc>, Vec<_>> = HashMap::new();
@@ -99,11 +98,10 @@ async fn store_all(app: &TestApp, histories: &[History]) {
             let data = EventData { clock: event.changes.clone(), ..EventData::default() };
             at_once.entry(event.at).or_default().push((history.clocks.ticket_id, Event { kind, data }));
         }
-        by_instant.extend(at_once);
-    }
-    for (at, events) in by_instant {
-        let events = events.iter().map(|(ticket, event)| (*ticket, event));
-        store::events::append_many(&tx, &Actor::System, at, events).await.unwrap();
+        for (at, events) in at_once {
+            let events = events.iter().map(|(ticket, event)| (*ticket, event));
+            store::events::append_many(&tx, &Actor::System, at, events).await.unwrap();
+        }
     }
     tx.commit().await.unwrap();
 }
