@@ -120,6 +120,50 @@ each_database! {
         assert_eq!(app.refusal_of(&everything, "createPerson", "person", input).await[0].0, "NOT_ALLOWED");
     }
 
+    async fn a_token_that_only_reads_changes_nothing_that_its_person_contributed(app) {
+        let (key, qa) = (app.file_ticket().await, &app.cast.qa);
+        let comment = json!({ "ticketId": key, "body": "It happens in Safari too." });
+        let comment = app.make(qa, "addComment", "comment", comment, "id").await["id"].clone();
+        let file = json!({ "ticketId": key, "fileName": "a.png", "contentType": "image/png", "size": 33 });
+        let file = app.make(qa, "requestUpload", "attachment", file, "id").await["id"].clone();
+        let owner = TokenOwner::Person(qa.id.parse().unwrap());
+        let token = app.service.create_scoped_token(owner, "narrow", Some(&[Scope::TicketsRead]), None).await.unwrap();
+        let reader = Member { token: token.secret, ..qa.clone() };
+        for (mutation, object, input) in [
+            ("editComment", "comment", json!({ "commentId": comment, "body": "Or not." })),
+            ("deleteComment", "comment", json!({ "commentId": comment })),
+            ("completeUpload", "attachment", json!({ "attachmentId": file })),
+            ("deleteAttachment", "attachment", json!({ "attachmentId": file })),
+            ("addComment", "comment", json!({ "ticketId": key, "body": "More." })),
+        ] {
+            let payload = app.mutate(&reader, mutation, input, &format!("object: {object} {{ id }}")).await;
+            let message = "this token lacks the scope comments:write";
+            assert_eq!(payload["userErrors"][0]["message"], message, "{mutation}: {payload:#}");
+        }
+        let seen = app.ticket(qa, &key, "comments { nodes { body } } attachments { state }").await;
+        assert_eq!(seen, json!({
+            "comments": { "nodes": [{ "body": "It happens in Safari too." }] }, "attachments": [{ "state": "REQUESTED" }],
+        }));
+    }
+
+    async fn a_token_that_sees_no_tickets_learns_nothing_of_their_comments(app) {
+        let key = app.file_ticket().await;
+        let comment = json!({ "ticketId": key, "body": "It happens in Safari too." });
+        let known = app.make(&app.cast.qa, "addComment", "comment", comment, "id").await["id"].clone();
+        let unknown = json!("comment_01900000000000000000000000000000");
+        let directory = integration(app, &[Scope::DirectoryRead]).await;
+        for mutation in ["editComment", "deleteComment"] {
+            let refused = async |id: &Value| {
+                let mut input = json!({ "commentId": id, "body": "Or not." });
+                if mutation == "deleteComment" {
+                    input.as_object_mut().unwrap().remove("body");
+                }
+                app.mutate(&directory, mutation, input, "comment { id }").await
+            };
+            assert_eq!(refused(&known).await, refused(&unknown).await, "{mutation}");
+        }
+    }
+
     async fn a_token_without_sense_is_refused(app) {
         let contact = TokenOwner::Contact(app.cast.client.id.parse().unwrap());
         for (owner, scopes) in [
