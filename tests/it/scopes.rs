@@ -63,6 +63,32 @@ each_database! {
         }
     }
 
+    async fn who_works_where_is_in_the_directory(app) {
+        let key = app.file_ticket().await;
+        let input = json!({ "ticketId": key, "assigneeId": app.cast.qa.id });
+        app.change(&app.cast.operations, "assignTicket", input).await;
+        let select = "assignee { name email teams manages isAdministrator isActive }";
+        let shown = json!({ "assignee": {
+            "name": "Quentin Qa", "email": app.cast.qa.email, "teams": ["QA"], "manages": [], "isAdministrator": false,
+            "isActive": true,
+        } });
+        let hidden = json!({ "assignee": {
+            "name": "Quentin Qa", "email": null, "teams": [], "manages": [], "isAdministrator": null, "isActive": null,
+        } });
+        let narrow = async |member: &Member| {
+            let owner = TokenOwner::Person(member.id.parse().unwrap());
+            let token = app.service.create_scoped_token(owner, "narrow", Some(&[Scope::TicketsRead]), None).await.unwrap();
+            Member { token: token.secret, ..member.clone() }
+        };
+        for (member, expected) in [
+            (integration(app, &[Scope::TicketsRead]).await, &hidden),
+            (integration(app, &[Scope::TicketsRead, Scope::DirectoryRead]).await, &shown),
+            (narrow(&app.cast.tech).await, &hidden), (narrow(&app.cast.qa).await, &shown),
+        ] {
+            assert_eq!(app.ticket(&member, &key, select).await, *expected, "{}", member.name);
+        }
+    }
+
     async fn an_integration_writes_in_its_own_name(app) {
         let key = app.file_ticket().await;
         let reader = integration(app, &[Scope::TicketsRead]).await;
