@@ -89,6 +89,20 @@ each_database! {
         }
     }
 
+    async fn the_ledger_does_not_tell_how_important_a_client_is(app) {
+        let key = app.file_ticket().await;
+        app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        for (scopes, tier) in [
+            (vec![Scope::NoticesRead], Value::Null), (vec![Scope::NoticesRead, Scope::DirectoryRead], json!("TIER_TWO")),
+            (vec![Scope::NoticesRead, Scope::TicketsRead], json!("TIER_TWO")),
+        ] {
+            let member = integration(app, &scopes).await;
+            let seen = app.ask(&member, "{ notices { nodes { contact { company { name tier } } } } }", json!({})).await;
+            let expected = json!({ "contact": { "company": { "name": "Acme", "tier": tier } } });
+            assert_eq!(seen["notices"]["nodes"], json!([expected]), "{scopes:?}");
+        }
+    }
+
     async fn an_integration_writes_in_its_own_name(app) {
         let key = app.file_ticket().await;
         let reader = integration(app, &[Scope::TicketsRead]).await;

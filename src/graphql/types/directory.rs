@@ -12,7 +12,7 @@ use crate::{
         facts::Subtype,
     },
     graphql::{
-        context::{actor, is_internal, loaders},
+        context::{actor, loaders},
         error::ApiError,
     },
     store::directory::PersonWithTeams,
@@ -34,9 +34,12 @@ impl Company {
         &self.0.name
     }
 
-    /// How important its contract is; null is not known. Null for contacts.
+    /// How important its contract is; null is not known. Null for contacts, and for tokens that see neither tickets nor the
+    /// directory.
     async fn tier(&self, context: &Context<'_>) -> Result<Option<CompanyTier>, ApiError> {
-        Ok(if is_internal(context)? { self.0.tier } else { None })
+        let actor = actor(context)?;
+        let is_visible = may(actor, Action::SeeInternals) || actor.is_internal() && may(actor, Action::SeeClients);
+        Ok(self.0.tier.filter(|_| is_visible))
     }
 
     /// Grows with every change; send it back as `expectedVersion`.
