@@ -57,10 +57,13 @@ each_database! {
         assert_eq!(seen, json!({
             "contact": { "name": "Carla Client", "email": null }, "notices": [], "company": { "name": "Acme" },
         }));
+        let node = "query($id: ID!) { node(id: $id) { id } }";
         for id in [&app.cast.qa.id, &app.cast.client.id, &app.cast.acme.id.to_string()] {
-            let found = app.ask(&reader, "query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
-            assert_eq!(found["node"], Value::Null, "{id}");
+            assert_eq!(app.ask(&reader, node, json!({ "id": id })).await["node"], Value::Null, "{id}");
         }
+        let subtype = app.subtype("DATA_ISSUES").await;
+        let directory = integration(app, &[Scope::DirectoryRead]).await;
+        assert_eq!(app.ask(&directory, node, json!({ "id": subtype })).await["node"]["id"], json!(subtype));
     }
 
     async fn who_works_where_is_in_the_directory(app) {
