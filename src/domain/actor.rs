@@ -92,6 +92,8 @@ pub enum Action {
     RetryNotice,
     /// Comment on a ticket of this company, or attach a file to it, for these readers.
     Contribute(CompanyId, Visibility),
+    /// Change or remove what oneself contributed.
+    Revise,
     /// Change or remove what others contributed.
     Moderate,
     /// Watch a ticket of this company.
@@ -172,7 +174,7 @@ pub fn may(actor: &Actor, action: Action) -> bool {
         && match actor {
             Actor::System | Actor::Integration { .. } => true,
             Actor::Contact { company_id, .. } => match action {
-                Action::SeeTickets | Action::SeeClients => true,
+                Action::SeeTickets | Action::SeeClients | Action::Revise => true,
                 Action::FileTicket(company) | Action::AnswerClarification(company) | Action::Watch(company) => {
                     company == *company_id
                 }
@@ -212,7 +214,7 @@ const fn needed_scope(action: Action) -> Scope {
         | Action::AskClient(_)
         | Action::HandleClock(_)
         | Action::AnswerClarification(_) => Scope::TicketsWrite,
-        Action::Contribute(..) => Scope::CommentsWrite,
+        Action::Contribute(..) | Action::Revise => Scope::CommentsWrite,
         Action::Watch(_) | Action::AddWatchers | Action::Link => Scope::TicketsWrite,
         Action::SeeClients | Action::SeePeople => Scope::DirectoryRead,
         Action::EditClients => Scope::DirectoryWrite,
@@ -232,6 +234,7 @@ fn role_allows(staff: &Staff, action: Action) -> bool {
         | Action::FileTicket(_)
         | Action::AnswerClarification(_)
         | Action::Contribute(..)
+        | Action::Revise
         | Action::Watch(_) => true,
         Action::Move(team) => team.map_or_else(|| staff.leads(), |team| staff.works_in(team)),
         Action::ChangeFacts | Action::Link => staff.leads() || !staff.teams.is_empty(),
@@ -337,6 +340,12 @@ mod tests {
             (Action::RetryNotice, Scope::Admin),
             (Action::HandleClock(Stage::Fixing), Scope::TicketsWrite),
             (Action::OverrideSla, Scope::Admin),
+            (Action::Contribute(company, Visibility::Client), Scope::CommentsWrite),
+            (Action::Revise, Scope::CommentsWrite),
+            (Action::Moderate, Scope::Admin),
+            (Action::Watch(company), Scope::TicketsWrite),
+            (Action::AddWatchers, Scope::TicketsWrite),
+            (Action::Link, Scope::TicketsWrite),
         ]
     }
 

@@ -232,6 +232,15 @@ pub fn promise(
     Ok(Decision { ticket: after, events: vec![Event { kind, data }], client_notices })
 }
 
+/// Refuses whoever does not say who works on the ticket, whomever they name.
+pub fn may_assign(ticket: &Ticket, actor: &Actor) -> Result<(), Refusal> {
+    open(ticket)?;
+    if may(actor, Action::Assign(ticket.stage)) {
+        return Ok(());
+    }
+    Err(Problem::of(Code::NotAllowed, "only the stage's team, the Project Manager or a manager assigns").into())
+}
+
 /// Decides who works on an open ticket.
 pub fn assign(
     ticket: &Ticket,
@@ -239,12 +248,7 @@ pub fn assign(
     assignee: Option<Assignee>,
     now: DateTime<Utc>,
 ) -> Result<Decision, Refusal> {
-    open(ticket)?;
-    if !may(actor, Action::Assign(ticket.stage)) {
-        return Err(
-            Problem::of(Code::NotAllowed, "only the stage's team, the Project Manager or a manager assigns").into()
-        );
-    }
+    may_assign(ticket, actor)?;
     let mut after = Ticket { assignee, ..ticket.clone() };
     let name = |ticket: &Ticket| ticket.assignee.as_ref().map(|person| person.name.clone());
     let events = if after.assignee == ticket.assignee {

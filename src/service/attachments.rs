@@ -27,6 +27,7 @@ use crate::{
         audit::{Change, of_attachment},
         comments::{Doer, doers_of, visibility},
         queries::ticket_scope,
+        require_scope,
     },
     store,
 };
@@ -151,6 +152,7 @@ impl Service {
     /// Takes over a file that was uploaded to the bucket. One that is there already is fine.
     pub async fn complete_upload(&self, actor: &Actor, id: AttachmentId) -> Result<AttachmentView> {
         let attachments = self.attachments()?;
+        require_scope(actor, Action::Revise)?;
         let row = store::attachments::find(&self.db, ticket_scope(actor)?, id).await?;
         let row = row.ok_or(ServiceError::NotFound("attachment"))?;
         if !uploaded(actor, &row) {
@@ -176,6 +178,7 @@ impl Service {
 
     /// Removes a file: its uploader's, or an administrator's right.
     pub async fn delete_attachment(&self, actor: &Actor, id: AttachmentId) -> Result<AttachmentView> {
+        require_scope(actor, Action::Revise)?;
         let tx = self.begin().await?;
         let row = store::attachments::find(&tx, ticket_scope(actor)?, id).await?;
         let row = row.ok_or(ServiceError::NotFound("attachment"))?;

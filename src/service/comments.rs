@@ -26,6 +26,7 @@ use crate::{
         audit::{Change, of_comment},
         outbox::About,
         queries::ticket_scope,
+        require_scope,
     },
     store::{self, StoreError, comments::Stretch},
 };
@@ -204,7 +205,8 @@ impl Service {
 
     /// The comment, with its ticket held, for whoever may change it.
     async fn lock_comment(&self, tx: &DatabaseTransaction, actor: &Actor, id: CommentId) -> Result<comment::Model> {
-        let scope = actor.company_scope();
+        require_scope(actor, Action::Revise)?;
+        let scope = ticket_scope(actor)?;
         let missing = || ServiceError::NotFound("comment");
         let row = store::comments::find(tx, scope, id).await?.ok_or_else(missing)?;
         store::tickets::lock(tx, scope, row.ticket_id).await?;
@@ -283,7 +285,9 @@ fn comment_event(kind: EventKind, row: &comment::Model) -> Event {
 pub(super) fn visibility(actor: &Actor, ticket: &Ticket, stated: Option<Visibility>) -> Result<Visibility> {
     let own = if actor.is_internal() { Visibility::Internal } else { Visibility::Client };
     let visibility = stated.unwrap_or(own);
-    if may(actor, Action::Contribute(ticket.company.id, visibility)) {
+    let action = Action::Contribute(ticket.company.id, visibility);
+    require_scope(actor, action)?;
+    if may(actor, action) {
         return Ok(visibility);
     }
     let message = "what a client says is visible to the client: state CLIENT, or leave visibility out";

@@ -200,6 +200,8 @@ impl Service {
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let now = self.clock.now();
+        // Asked before the person is looked up: who may not assign does not learn whom there is to be assigned.
+        moves::may_assign(&ticket, actor)?;
         let assignee = match assignee {
             Some(person) => Some(assignable(&tx, person).await?),
             None => None,

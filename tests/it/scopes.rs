@@ -57,9 +57,52 @@ each_database! {
         assert_eq!(seen, json!({
             "contact": { "name": "Carla Client", "email": null }, "notices": [], "company": { "name": "Acme" },
         }));
+        let node = "query($id: ID!) { node(id: $id) { id } }";
         for id in [&app.cast.qa.id, &app.cast.client.id, &app.cast.acme.id.to_string()] {
-            let found = app.ask(&reader, "query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
-            assert_eq!(found["node"], Value::Null, "{id}");
+            assert_eq!(app.ask(&reader, node, json!({ "id": id })).await["node"], Value::Null, "{id}");
+        }
+        let subtype = app.subtype("DATA_ISSUES").await;
+        let directory = integration(app, &[Scope::DirectoryRead]).await;
+        assert_eq!(app.ask(&directory, node, json!({ "id": subtype })).await["node"]["id"], json!(subtype));
+    }
+
+    async fn who_works_where_is_in_the_directory(app) {
+        let key = app.file_ticket().await;
+        let input = json!({ "ticketId": key, "assigneeId": app.cast.qa.id });
+        app.change(&app.cast.operations, "assignTicket", input).await;
+        let select = "assignee { name email teams manages isAdministrator isActive }";
+        let shown = json!({ "assignee": {
+            "name": "Quentin Qa", "email": app.cast.qa.email, "teams": ["QA"], "manages": [], "isAdministrator": false,
+            "isActive": true,
+        } });
+        let hidden = json!({ "assignee": {
+            "name": "Quentin Qa", "email": null, "teams": [], "manages": [], "isAdministrator": null, "isActive": null,
+        } });
+        let narrow = async |member: &Member| {
+            let owner = TokenOwner::Person(member.id.parse().unwrap());
+            let token = app.service.create_scoped_token(owner, "narrow", Some(&[Scope::TicketsRead]), None).await.unwrap();
+            Member { token: token.secret, ..member.clone() }
+        };
+        for (member, expected) in [
+            (integration(app, &[Scope::TicketsRead]).await, &hidden),
+            (integration(app, &[Scope::TicketsRead, Scope::DirectoryRead]).await, &shown),
+            (narrow(&app.cast.tech).await, &hidden), (narrow(&app.cast.qa).await, &shown),
+        ] {
+            assert_eq!(app.ticket(&member, &key, select).await, *expected, "{}", member.name);
+        }
+    }
+
+    async fn the_ledger_does_not_tell_how_important_a_client_is(app) {
+        let key = app.file_ticket().await;
+        app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        for (scopes, tier) in [
+            (vec![Scope::NoticesRead], Value::Null), (vec![Scope::NoticesRead, Scope::DirectoryRead], json!("TIER_TWO")),
+            (vec![Scope::NoticesRead, Scope::TicketsRead], json!("TIER_TWO")),
+        ] {
+            let member = integration(app, &scopes).await;
+            let seen = app.ask(&member, "{ notices { nodes { contact { company { name tier } } } } }", json!({})).await;
+            let expected = json!({ "contact": { "company": { "name": "Acme", "tier": tier } } });
+            assert_eq!(seen["notices"]["nodes"], json!([expected]), "{scopes:?}");
         }
     }
 
@@ -118,6 +161,50 @@ each_database! {
         assert!(!may(app, &everything, "{ auditLog { totalCount } }").await);
         let input = json!({ "name": "Eve", "email": "eve@example.com" });
         assert_eq!(app.refusal_of(&everything, "createPerson", "person", input).await[0].0, "NOT_ALLOWED");
+    }
+
+    async fn a_token_that_only_reads_changes_nothing_that_its_person_contributed(app) {
+        let (key, qa) = (app.file_ticket().await, &app.cast.qa);
+        let comment = json!({ "ticketId": key, "body": "It happens in Safari too." });
+        let comment = app.make(qa, "addComment", "comment", comment, "id").await["id"].clone();
+        let file = json!({ "ticketId": key, "fileName": "a.png", "contentType": "image/png", "size": 33 });
+        let file = app.make(qa, "requestUpload", "attachment", file, "id").await["id"].clone();
+        let owner = TokenOwner::Person(qa.id.parse().unwrap());
+        let token = app.service.create_scoped_token(owner, "narrow", Some(&[Scope::TicketsRead]), None).await.unwrap();
+        let reader = Member { token: token.secret, ..qa.clone() };
+        for (mutation, object, input) in [
+            ("editComment", "comment", json!({ "commentId": comment, "body": "Or not." })),
+            ("deleteComment", "comment", json!({ "commentId": comment })),
+            ("completeUpload", "attachment", json!({ "attachmentId": file })),
+            ("deleteAttachment", "attachment", json!({ "attachmentId": file })),
+            ("addComment", "comment", json!({ "ticketId": key, "body": "More." })),
+        ] {
+            let payload = app.mutate(&reader, mutation, input, &format!("object: {object} {{ id }}")).await;
+            let message = "this token lacks the scope comments:write";
+            assert_eq!(payload["userErrors"][0]["message"], message, "{mutation}: {payload:#}");
+        }
+        let seen = app.ticket(qa, &key, "comments { nodes { body } } attachments { state }").await;
+        assert_eq!(seen, json!({
+            "comments": { "nodes": [{ "body": "It happens in Safari too." }] }, "attachments": [{ "state": "REQUESTED" }],
+        }));
+    }
+
+    async fn a_token_that_sees_no_tickets_learns_nothing_of_their_comments(app) {
+        let key = app.file_ticket().await;
+        let comment = json!({ "ticketId": key, "body": "It happens in Safari too." });
+        let known = app.make(&app.cast.qa, "addComment", "comment", comment, "id").await["id"].clone();
+        let unknown = json!("comment_01900000000000000000000000000000");
+        let directory = integration(app, &[Scope::DirectoryRead]).await;
+        for mutation in ["editComment", "deleteComment"] {
+            let refused = async |id: &Value| {
+                let mut input = json!({ "commentId": id, "body": "Or not." });
+                if mutation == "deleteComment" {
+                    input.as_object_mut().unwrap().remove("body");
+                }
+                app.mutate(&directory, mutation, input, "comment { id }").await
+            };
+            assert_eq!(refused(&known).await, refused(&unknown).await, "{mutation}");
+        }
     }
 
     async fn a_token_without_sense_is_refused(app) {

@@ -251,6 +251,15 @@ each_database! {
         }
     }
 
+    async fn who_may_not_assign_does_not_learn_whom_there_is(app) {
+        let key = app.file_ticket().await;
+        for person in [app.cast.tech.id.as_str(), "person_01900000000000000000000000000000"] {
+            let input = json!({ "ticketId": key, "assigneeId": person });
+            let refused = app.refusal(&app.cast.client, "assignTicket", input).await;
+            assert_eq!(refused, pairs(&[("NOT_ALLOWED", "")]), "{person}");
+        }
+    }
+
     async fn transfers_are_operations_to_make(app) {
         let key = app.file_ticket().await;
         for (team, member) in movers(&app.cast) {

@@ -63,7 +63,7 @@ impl NodeQueries {
 async fn find(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     let actor = actor(context)?;
     let prefix = id.rsplit_once('_').map_or("", |(prefix, _)| prefix);
-    if !may(actor, needed(prefix)) {
+    if needed(prefix).is_some_and(|action| !may(actor, action)) {
         return Ok(None);
     }
     Ok(match prefix {
@@ -89,20 +89,19 @@ async fn find(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
     })
 }
 
-/// What one must be allowed to do to see what has ids of this kind.
-fn needed(prefix: &str) -> Action {
-    match prefix {
-        TicketId::PREFIX
-        | AttachmentId::PREFIX
-        | ClarificationId::PREFIX
-        | CommentId::PREFIX
-        | EventId::PREFIX
-        | TicketSubtypeId::PREFIX => Action::SeeTickets,
+/// What one must be allowed to do to see what has ids of this kind; nothing for subtypes, which everybody can list.
+fn needed(prefix: &str) -> Option<Action> {
+    let action = match prefix {
+        TicketSubtypeId::PREFIX => return None,
+        TicketId::PREFIX | AttachmentId::PREFIX | ClarificationId::PREFIX | CommentId::PREFIX | EventId::PREFIX => {
+            Action::SeeTickets
+        }
         CompanyId::PREFIX | ContactId::PREFIX => Action::SeeClients,
         PersonId::PREFIX => Action::SeePeople,
         NoticeId::PREFIX => Action::SeeNotices,
         _ => Action::SeeInternals,
-    }
+    };
+    Some(action)
 }
 
 /// What only staff see by its id.

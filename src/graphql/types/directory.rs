@@ -12,7 +12,7 @@ use crate::{
         facts::Subtype,
     },
     graphql::{
-        context::{actor, is_internal, loaders},
+        context::{actor, loaders},
         error::ApiError,
     },
     store::directory::PersonWithTeams,
@@ -34,9 +34,12 @@ impl Company {
         &self.0.name
     }
 
-    /// How important its contract is; null is not known. Null for contacts.
+    /// How important its contract is; null is not known. Null for contacts, and for tokens that see neither tickets nor the
+    /// directory.
     async fn tier(&self, context: &Context<'_>) -> Result<Option<CompanyTier>, ApiError> {
-        Ok(if is_internal(context)? { self.0.tier } else { None })
+        let actor = actor(context)?;
+        let is_visible = may(actor, Action::SeeInternals) || actor.is_internal() && may(actor, Action::SeeClients);
+        Ok(self.0.tier.filter(|_| is_visible))
     }
 
     /// Grows with every change; send it back as `expectedVersion`.
@@ -111,8 +114,13 @@ impl From<person::Model> for Person {
 }
 
 impl Person {
+    /// Whether the caller sees more of them than who they are: whoever sees the directory does, and they themselves.
+    fn is_open_to(&self, actor: &Actor) -> bool {
+        may(actor, Action::SeePeople) || actor.person_id() == Some(self.person.id)
+    }
+
     async fn roles(&self, context: &Context<'_>) -> Result<(Vec<Team>, Vec<Team>), ApiError> {
-        if !is_internal(context)? {
+        if !self.is_open_to(actor(context)?) {
             return Ok((Vec::new(), Vec::new()));
         }
         if let Some(teams) = &self.teams {
@@ -136,9 +144,9 @@ impl Person {
         &self.person.name
     }
 
-    /// The mail address. Null for contacts.
+    /// The mail address. Null for contacts and for tokens without `directory:read`, but for one's own.
     async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(may(actor(context)?, Action::SeePeople).then_some(self.person.email.as_str()))
+        Ok(self.is_open_to(actor(context)?).then_some(self.person.email.as_str()))
     }
 
     /// The language of mails, as a BCP 47 tag.
@@ -151,24 +159,24 @@ impl Person {
         &self.person.time_zone
     }
 
-    /// The teams they work in. Empty for contacts.
+    /// The teams they work in. Empty for contacts and for tokens without `directory:read`, but for one's own.
     async fn teams(&self, context: &Context<'_>) -> Result<Vec<Team>, ApiError> {
         Ok(self.roles(context).await?.0)
     }
 
-    /// The teams they manage. Empty for contacts.
+    /// The teams they manage. Empty for contacts and for tokens without `directory:read`, but for one's own.
     async fn manages(&self, context: &Context<'_>) -> Result<Vec<Team>, ApiError> {
         Ok(self.roles(context).await?.1)
     }
 
-    /// Whether they administer the deployment. Null for contacts.
+    /// Whether they administer the deployment. Null where their teams are not shown.
     async fn is_administrator(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
-        Ok(is_internal(context)?.then_some(self.person.administrator))
+        Ok(self.is_open_to(actor(context)?).then_some(self.person.administrator))
     }
 
-    /// Whether they sign in and get mail. Null for contacts.
+    /// Whether they sign in and get mail. Null where their teams are not shown.
     async fn is_active(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
-        Ok(is_internal(context)?.then_some(self.person.active))
+        Ok(self.is_open_to(actor(context)?).then_some(self.person.active))
     }
 
     /// Grows with every change; send it back as `expectedVersion`.
