@@ -17,6 +17,7 @@ const ALERTS: &str = "slaAlerts { level outcome stage team dueAt ticket { key as
 struct Listening {
     addr: SocketAddr,
     _stop: DropGuard,
+    _follower: DropGuard,
 }
 
 async fn listen(app: &TestApp) -> Listening {
@@ -25,16 +26,7 @@ async fn listen(app: &TestApp) -> Listening {
     let stop = CancellationToken::new();
     let (router, until) = (app.router.clone(), stop.clone());
     tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned()).await });
-    let (service, until) = (app.service.clone(), stop.clone());
-    tokio::spawn(async move { service.follow_events(until).await });
-    // The follower has begun once it tells of what happens.
-    let mut heard = app.service.subscribe();
-    while heard.try_recv().is_err() {
-        app.file_ticket().await;
-        tokio::task::yield_now().await;
-    }
-    while tokio::time::timeout(std::time::Duration::from_millis(100), heard.recv()).await.is_ok() {}
-    Listening { addr, _stop: stop.drop_guard() }
+    Listening { addr, _stop: stop.drop_guard(), _follower: app.follow_events().await }
 }
 
 /// Files a ticket as a contact does.
@@ -51,9 +43,6 @@ async fn advance(app: &TestApp, key: &str) {
 each_database! {
     async fn an_alert_is_pushed_when_it_is_raised(app) {
         let server = listen(app).await;
-        // What was filed to find out whether the follower runs must not be due with it.
-        app.advance(TimeDelta::days(30));
-        app.service.sla_scan().await.unwrap();
         let mut manager = Socket::open(server.addr, &app.cast.operations_manager.token).await;
         manager.subscribe("alerts", &format!("subscription {{ {ALERTS} }}")).await;
         let key = app.file_ticket().await;
@@ -74,8 +63,6 @@ each_database! {
 
     async fn a_filter_lets_through_one_team_or_one_level(app) {
         let server = listen(app).await;
-        app.advance(TimeDelta::days(30));
-        app.service.sla_scan().await.unwrap();
         let mut socket = Socket::open(server.addr, &app.cast.qa.token).await;
         let fields = "level team ticket { key }";
         for (id, filter) in [("qa", "{ team: { eq: QA } }"), ("breach", "{ level: { in: [BREACH] } }"), ("fixing", "{ stage: { eq: FIXING } }")] {
@@ -97,6 +84,7 @@ each_database! {
     async fn events_are_pushed_in_their_order_and_a_filter_chooses(app) {
         let server = listen(app).await;
         let [mine, other] = [app.file_ticket().await, app.file_ticket().await];
+        app.all_is_told().await;
         let mut socket = Socket::open(server.addr, &app.cast.qa.token).await;
         let filtered = |filter: &str| format!("subscription {{ ticketEvents(filter: {filter}) {{ kind ticket {{ key }} }} }}");
         socket.subscribe("ticket", &filtered(&format!("{{ ticketId: \"{mine}\" }}"))).await;
