@@ -30,7 +30,7 @@ use secondline::{
 use serde_json::json;
 use tokio_util::sync::DropGuard;
 
-use crate::support::{self, Engine, TestApp, each_database, replicating_facts};
+use crate::support::{Engine, TestApp, each_database, following, replicating_facts};
 
 /// Clocks that reach the same level at the same time.
 const DUE: usize = 50;
@@ -134,7 +134,7 @@ async fn assert_clocks_agree_with_their_facts(app: &TestApp) {
 
 /// Starts a follower, and a subscriber of what happens from then on.
 async fn follow(app: &TestApp, service: &Service) -> (Subscriber, DropGuard) {
-    let follower = support::follow(service).await;
+    let follower = following::follow(service).await;
     let session = service.authenticate(&app.cast.qa.token).await.unwrap().unwrap();
     let subscriber = service.subscribe(session, service.log_position(), LogFilter::default()).await.unwrap();
     (subscriber, follower)

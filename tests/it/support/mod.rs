@@ -2,18 +2,16 @@
 
 pub mod checks;
 pub mod database;
+pub mod following;
 pub mod issuer;
 pub mod server;
 pub mod sla;
 pub mod smtp;
 pub mod socket;
 
-use std::{
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use axum::{Router, body::Body};
@@ -40,16 +38,12 @@ use secondline::{
         directory::{Particulars, PersonInput},
         tokens::TokenOwner,
     },
-    store::{self, connection, directory::PersonWithTeams},
+    store::{connection, directory::PersonWithTeams},
 };
 use serde_json::{Value, json};
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
 pub use self::database::{Engine, TestDatabase};
-
-/// Whatever takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// When every test begins: a Monday, as the working day of the default calendar opens.
 pub static START: LazyLock<DateTime<Utc>> = LazyLock::new(|| "2026-06-01T09:00:00Z".parse().unwrap());
@@ -274,40 +268,11 @@ impl TestApp {
         self.service.deliver(&mail_route(&smtp.url())).await.unwrap()
     }
 
-    /// Follows the log of events until the guard is dropped.
-    pub async fn follow_events(&self) -> DropGuard {
-        follow(&self.service).await
-    }
-
-    /// Waits until subscribers have been told of everything that happened.
-    pub async fn all_is_told(&self) {
-        let last = store::event_log::highest(&self.db).await.unwrap();
-        until("the log is told on", || self.service.log_position() >= Some(last)).await;
-    }
-
     /// How many statements the work runs.
     pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
         let before = self.statements.load(Ordering::SeqCst);
         let done = work.await;
         (done, self.statements.load(Ordering::SeqCst) - before)
-    }
-}
-
-/// Follows the log of events for a server until the guard is dropped.
-pub async fn follow(service: &Service) -> DropGuard {
-    let stop = CancellationToken::new();
-    let (follower, until_then) = (service.clone(), stop.clone());
-    tokio::spawn(async move { follower.follow_events(until_then).await });
-    until("the log is followed", || service.log_position().is_some()).await;
-    stop.drop_guard()
-}
-
-/// Waits until it is so.
-pub async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = tokio::time::Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
