@@ -12,6 +12,7 @@ mod m20261123_000001_level_two_process;
 mod m20261124_000001_ticket_search;
 mod m20261124_000002_working_together;
 mod m20261124_000003_identity;
+mod m20261125_000001_event_log;
 mod m20261127_000001_versioned_clocks;
 
 /// All migrations, oldest first.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_ticket_search::Migration),
             Box::new(m20261124_000002_working_together::Migration),
             Box::new(m20261124_000003_identity::Migration),
+            Box::new(m20261125_000001_event_log::Migration),
             Box::new(m20261127_000001_versioned_clocks::Migration),
         ]
     }

@@ -5,7 +5,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use crate::{
     domain::actor::Actor,
     graphql::{error::ApiError, loader::Loaders},
-    service::Service,
+    service::{Service, sessions::Session},
 };
 
 /// The use cases.
@@ -16,6 +16,20 @@ pub fn service<'a>(context: &Context<'a>) -> Result<&'a Service, ApiError> {
 /// Who asks.
 pub fn actor<'a>(context: &Context<'a>) -> Result<&'a Actor, ApiError> {
     context.data_opt::<Actor>().ok_or_else(ApiError::unauthenticated)
+}
+
+/// Under which session, for what goes on longer than a request.
+pub fn session<'a>(context: &Context<'a>) -> Result<&'a Session, ApiError> {
+    context.data_opt::<Session>().ok_or_else(ApiError::unauthenticated)
+}
+
+/// How far the log of events was complete before anything else was read for the request; none where that is not known yet.
+#[derive(Clone, Copy, Debug)]
+pub struct BeginsAt(pub Option<i64>);
+
+/// How far the log of events was complete when the request began.
+pub fn begins_at(context: &Context<'_>) -> Option<i64> {
+    context.data_opt::<BeginsAt>().and_then(|BeginsAt(position)| *position)
 }
 
 /// Whether staff ask, who see what contacts do not.

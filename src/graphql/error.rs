@@ -68,6 +68,8 @@ impl From<Problem> for UserError {
 pub struct ApiError {
     code: &'static str,
     message: String,
+    /// From where a subscription goes on.
+    cursor: Option<String>,
 }
 
 impl ApiError {
@@ -96,13 +98,32 @@ impl ApiError {
         Self::new("INTERNAL", "something went wrong on our side; the request id finds it in the logs")
     }
 
-    /// The subscriber fell behind and lost events.
+    /// The subscriber takes events more slowly than they come.
     pub fn lagged() -> Self {
-        Self::new("LAGGED", "the subscription fell behind and ended; subscribe again and read what you missed")
+        let message = "you take events too slowly, and the subscription ends; resume from your cursor: nothing is lost";
+        Self::new("LAGGED", message)
+    }
+
+    /// The caller has not the rights any more that it had when it subscribed.
+    pub fn rights_changed() -> Self {
+        let message =
+            "your token is not valid any more, or gives other rights; authenticate, and resume from your cursor";
+        Self::new("UNAUTHENTICATED", message)
+    }
+
+    /// It is not known yet, just after a start.
+    pub fn not_yet(message: &str) -> Self {
+        Self::new("UNAVAILABLE", message)
+    }
+
+    /// The same, of a subscription that can go on from a cursor.
+    #[must_use]
+    pub fn resumable(self, cursor: Option<String>) -> Self {
+        Self { cursor, ..self }
     }
 
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), cursor: None }
     }
 
     fn of_store(error: &StoreError) -> Self {
@@ -118,7 +139,12 @@ impl ApiError {
 
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
-        Self::new(error.message).extend_with(|_, extensions| extensions.set("code", error.code))
+        Self::new(error.message).extend_with(|_, extensions| {
+            extensions.set("code", error.code);
+            if let Some(cursor) = error.cursor {
+                extensions.set("cursor", cursor);
+            }
+        })
     }
 }
 

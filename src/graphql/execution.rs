@@ -27,6 +27,7 @@ use crate::graphql::{
     Admitted, Api, Caller,
     admission::with_code,
     completion::{complete, never_ran},
+    context::BeginsAt,
     loader::{Batch, Loaders},
 };
 
@@ -84,10 +85,12 @@ impl Steps {
     /// The request, with loaders whose batches come here.
     fn request(&mut self, api: &Api, admitted: &Admitted, caller: &Caller) -> Request {
         let service = caller.service(&api.service);
-        let request = admitted.request().data(service.clone());
-        match (&caller.actor, self.sender.take()) {
-            (Some(actor), Some(sender)) => {
-                request.data(Loaders::stepwise(service, actor.clone(), sender)).data(actor.clone())
+        let begins_at = BeginsAt(service.log_position());
+        let request = admitted.request().data(service.clone()).data(begins_at);
+        match (&caller.session, self.sender.take()) {
+            (Some(session), Some(sender)) => {
+                let actor = session.actor.clone();
+                request.data(Loaders::stepwise(service, actor.clone(), sender)).data(actor).data(session.clone())
             }
             _ => request,
         }

@@ -8,6 +8,7 @@ mod completion;
 mod connection;
 mod context;
 mod error;
+mod event_cursor;
 mod execution;
 mod filter;
 mod id;
@@ -31,7 +32,7 @@ use self::{
 };
 use crate::{
     domain::actor::Actor,
-    service::{Service, audit::Origin},
+    service::{Service, audit::Origin, sessions::Session},
 };
 
 pub use self::{completion::never_ran, mutation::Mutation, query::Query, subscription::Subscription};
@@ -50,8 +51,8 @@ pub struct Api {
 /// Who sends a request, and from where.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// Who; none without a token.
-    pub actor: Option<Actor>,
+    /// Who, and how that is known; none without a token.
+    pub session: Option<Session>,
     /// From where, as far as it is known.
     pub address: Option<IpAddr>,
     /// The id of the request, for the audit log.
@@ -59,6 +60,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Who; none without a token.
+    pub fn actor(&self) -> Option<&Actor> {
+        self.session.as_ref().map(|session| &session.actor)
+    }
+
     /// The use cases, working on behalf of this request.
     pub fn service(&self, service: &Service) -> Service {
         let address = self.address.map(|address| address.to_string());
@@ -67,7 +73,7 @@ impl Caller {
 
     /// Whose budget the request is charged to.
     pub fn principal(&self) -> Principal {
-        match self.actor.as_ref().and_then(Actor::uuid) {
+        match self.actor().and_then(Actor::uuid) {
             Some(id) => Principal::Known(id),
             None => Principal::Unknown(self.address),
         }

@@ -1,23 +1,23 @@
-//! What subscribers hear, live. Rights are checked for each event.
+//! What subscribers hear: what they missed, then what happens. Rights are checked for each event.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Subscription as Subscribable};
-use entity::{id::TicketId, ticket_event, vocab::EventKind};
-use futures_util::{Stream, StreamExt, future};
-use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+use entity::vocab::EventKind;
+use futures_util::{Stream, StreamExt, future, stream};
 
 use crate::{
-    domain::actor::{Action, Actor, may},
+    domain::actor::{Action, may},
     graphql::{
-        context::{actor, service},
+        context::{actor, begins_at, service, session},
         error::ApiError,
+        event_cursor::EventCursor,
         filter::SlaAlertFilter,
         id,
         types::{history::TicketEvent, sla::SlaAlert},
     },
-    service::Service,
-    store::{self, alerts::AlertCriterion},
+    service::feed::{Heard, Lost, Subscriber, Why},
+    store::{alerts::AlertCriterion, criteria::Comparison, event_log::LogFilter},
 };
 
 /// The subscriptions.
@@ -33,96 +33,90 @@ struct TicketEventFilter {
     kinds: Option<Vec<EventKind>>,
 }
 
-type Heard = Result<Arc<ticket_event::Model>, BroadcastStreamRecvError>;
-
-/// The subscriptions.
+/// The subscriptions. Each event is told once, in order, with its `cursor`; a subscription that ends can go on from the last one.
 #[Subscribable]
 impl Subscription {
-    /// What happens to tickets that you may see, from now on.
+    /// What happens to tickets that you may see: everything after `after`, or from now on.
     async fn ticket_events(
         &self,
         context: &Context<'_>,
+        #[graphql(
+            desc = "Tell first what happened after this: the `cursor` of the last event that you heard, or `eventCursor`."
+        )]
+        after: Option<String>,
         #[graphql(desc = "Which events.")] filter: Option<TicketEventFilter>,
     ) -> Result<impl Stream<Item = Result<TicketEvent, ApiError>> + use<>, ApiError> {
         if !may(actor(context)?, Action::SeeTickets) {
             return Err(ApiError::forbidden("this token lacks the scope tickets:read"));
         }
+        let is_internal = actor(context)?.is_internal();
         let TicketEventFilter { ticket_id, kinds } = filter.unwrap_or_default();
         let ticket = match ticket_id {
             Some(ticket) => Some(id::ticket(context, &ticket).await?),
             None => None,
         };
-        let (service, actor) = (service(context)?.clone(), actor(context)?.clone());
-        let wanted = move |event: &ticket_event::Model| {
-            ticket.is_none_or(|ticket| ticket == event.ticket_id)
-                && kinds.as_ref().is_none_or(|kinds| kinds.contains(&event.kind))
-        };
-        Ok(heard(&service, wanted).filter_map(move |event| visible_event(service.clone(), actor.clone(), event)))
+        let filter = LogFilter { ticket, kinds, for_client: !is_internal, ..LogFilter::default() };
+        let subscriber = subscribe(context, after, filter).await?;
+        Ok(told(subscriber, move |heard| TicketEvent::of_event(&heard, is_internal)))
     }
 
-    /// SLA alerts as they are raised, from now on. For staff.
+    /// SLA alerts as they are raised: everything after `after`, or from now on. For staff.
     async fn sla_alerts(
         &self,
         context: &Context<'_>,
+        #[graphql(
+            desc = "Tell first what was raised after this: the `cursor` of the last alert that you heard, or `eventCursor`."
+        )]
+        after: Option<String>,
         #[graphql(desc = "Which alerts.")] filter: Option<SlaAlertFilter>,
     ) -> Result<impl Stream<Item = Result<SlaAlert, ApiError>> + use<>, ApiError> {
         if !may(actor(context)?, Action::SeeInternals) {
             return Err(ApiError::forbidden("SLA alerts are for staff"));
         }
-        let filter: Arc<[AlertCriterion]> = filter.unwrap_or_default().criteria(context).await?.into();
-        let (service, actor) = (service(context)?.clone(), actor(context)?.clone());
-        let wanted = |event: &ticket_event::Model| event.kind == EventKind::SlaAlertRaised;
-        Ok(heard(&service, wanted)
-            .filter_map(move |event| alert(service.clone(), actor.clone(), Arc::clone(&filter), event)))
+        let criteria = filter.unwrap_or_default().criteria(context).await?;
+        let ticket = criteria.iter().find_map(|criterion| match criterion {
+            AlertCriterion::Ticket(Comparison::Eq(ticket)) => Some(*ticket),
+            _ => None,
+        });
+        let kinds = Some(vec![EventKind::SlaAlertRaised]);
+        let subscriber = subscribe(context, after, LogFilter { ticket, kinds, ..LogFilter::default() }).await?;
+        Ok(told(subscriber, move |heard| {
+            let wanted = |alert: &SlaAlert| criteria.iter().all(|criterion| criterion.holds(alert.row()));
+            Ok(SlaAlert::of_event(heard).filter(wanted))
+        }))
     }
 }
 
-/// The wanted events from now on. A subscriber that fell behind hears so, and then the stream ends.
-fn heard<Wanted>(service: &Service, wanted: Wanted) -> impl Stream<Item = Heard> + Send + use<Wanted>
-where
-    Wanted: Fn(&ticket_event::Model) -> bool + Send + 'static,
-{
-    BroadcastStream::new(service.subscribe())
-        .scan(false, |has_lagged, event| {
-            let ended = *has_lagged;
-            *has_lagged = event.is_err();
-            future::ready((!ended).then_some(event))
-        })
-        .filter(move |event| future::ready(event.as_ref().map_or(true, |event| wanted(event))))
-}
-
-async fn visible_event(service: Service, actor: Actor, event: Heard) -> Option<Result<TicketEvent, ApiError>> {
-    let Ok(event) = event else { return Some(Err(ApiError::lagged())) };
-    if !actor.is_internal() {
-        let ticket: TicketId = event.ticket_id;
-        match service.ticket(&actor, ticket).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return None,
-            Err(error) => return Some(Err(error.into())),
-        }
-    }
-    match service.named_event(event.as_ref().clone()).await {
-        Ok(event) => TicketEvent::visible(event?, actor.is_internal()).transpose(),
-        Err(error) => Some(Err(error.into())),
-    }
-}
-
-async fn alert(
-    service: Service,
-    actor: Actor,
-    filter: Arc<[AlertCriterion]>,
-    event: Heard,
-) -> Option<Result<SlaAlert, ApiError>> {
-    let Ok(event) = event else { return Some(Err(ApiError::lagged())) };
-    let id = match store::events::data(&event) {
-        Ok(data) => data.alert_id?,
-        Err(error) => return Some(Err(error.into())),
+async fn subscribe(context: &Context<'_>, after: Option<String>, filter: LogFilter) -> Result<Subscriber, ApiError> {
+    let session = session(context)?;
+    let from = match after {
+        Some(cursor) => Some(EventCursor::read("after", &cursor)?.0),
+        None => begins_at(context),
     };
-    match service.alerts_by_id(&actor, &[id]).await {
-        Ok(mut alerts) => {
-            let alert = alerts.remove(&id).filter(|alert| filter.iter().all(|criterion| criterion.holds(alert)));
-            alert.map(|alert| Ok(SlaAlert(alert)))
+    let filter = LogFilter { scope: session.actor.company_scope(), ..filter };
+    Ok(service(context)?.subscribe(session.clone(), from, filter).await?)
+}
+
+/// What a subscriber is told of what it hears. When it hears no more, the last thing says why, and from where to go on.
+fn told<T>(
+    subscriber: Subscriber,
+    tell: impl Fn(Arc<Heard>) -> Result<Option<T>, ApiError> + Send + 'static,
+) -> impl Stream<Item = Result<T, ApiError>> {
+    let heard = stream::unfold(Some(subscriber), |subscriber| async {
+        let mut subscriber = subscriber?;
+        match subscriber.next().await {
+            Ok(heard) => Some((Ok(heard), Some(subscriber))),
+            Err(lost) => Some((Err(ended(lost)), None)),
         }
-        Err(error) => Some(Err(error.into())),
-    }
+    });
+    heard.filter_map(move |heard| future::ready(heard.and_then(&tell).transpose()))
+}
+
+fn ended(lost: Lost) -> ApiError {
+    let error = match lost.why {
+        Why::TooSlow => ApiError::lagged(),
+        Why::RightsChanged => ApiError::rights_changed(),
+        Why::Failed(error) => error.into(),
+    };
+    error.resumable(lost.position.map(|place| EventCursor(place).to_string()))
 }

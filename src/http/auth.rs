@@ -21,7 +21,7 @@ use crate::{
         request_id::RequestId,
     },
     logging::chain,
-    service::{Service, ServiceError, sessions::Session},
+    service::{Service, ServiceError},
 };
 
 /// The scheme of RFC 6750.
@@ -36,18 +36,17 @@ const X_FORWARDED_FOR: &str = "x-forwarded-for";
 pub(super) struct Identified {
     /// Who.
     pub(super) caller: Caller,
-    session: Option<Session>,
 }
 
 /// A caller of whom nothing is known but where they are.
 pub(super) fn stranger(state: &HttpState, parts: &Parts) -> Caller {
     let request_id = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
-    Caller { actor: None, address: address(state, parts), request_id }
+    Caller { session: None, address: address(state, parts), request_id }
 }
 
 /// Who sent this request; nobody without a token.
 pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identified, ErrorAnswer> {
-    let nobody = Identified { caller: stranger(state, parts), session: None };
+    let nobody = Identified { caller: stranger(state, parts) };
     let mut sent = parts.headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
         (None, _) => Ok(nobody),
@@ -61,13 +60,12 @@ impl Identified {
     pub(super) async fn with(&self, service: &Service, credentials: Option<&str>) -> Result<Self, ErrorAnswer> {
         let secret = credentials.and_then(bearer).ok_or_else(refused)?;
         let session = service.authenticate(secret).await.map_err(|error| failure(&error))?.ok_or_else(refused)?;
-        let caller = Caller { actor: Some(session.actor.clone()), ..self.caller.clone() };
-        Ok(Self { caller, session: Some(session) })
+        Ok(Self { caller: Caller { session: Some(session), ..self.caller.clone() } })
     }
 
     /// Ends once the token is revoked or expired, or gives other rights than it did. Without a token, never.
     pub(super) async fn out_of_force(&self, service: &Service) {
-        let Some(session) = &self.session else { return std::future::pending().await };
+        let Some(session) = &self.caller.session else { return std::future::pending().await };
         loop {
             tokio::time::sleep(LOOK_AGAIN_EVERY).await;
             match service.renew(session).await {

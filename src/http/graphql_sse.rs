@@ -2,7 +2,8 @@
 //! networks that break WebSockets.
 //!
 //! Each answer is an event `next`; an event `complete` ends the stream. What is wrong with a document is told as `next` too,
-//! for a browser that reads events tells its page nothing of other answers.
+//! for a browser that reads events tells its page nothing of other answers. A client that takes no events is told at last that it
+//! is too slow.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -13,7 +14,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt, stream};
-use tokio::time::{Instant, interval_at};
+use tokio::{
+    sync::mpsc::{self, error::SendTimeoutError},
+    time::{Instant, interval_at},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
 
 use crate::{
     graphql::admission::{Admitted, Reason, Refused},
@@ -41,19 +47,46 @@ pub(super) fn answer(
     let Some(held) = state.connections.hold(principal) else {
         return Err(answer::error(Code::TooMany, "you hold too many connections; close some"));
     };
-    let running = state.sockets.token();
     let said = operation::run(&state, admitted, &identified.caller, id);
-    let over = async move {
-        tokio::select! {
-            () = state.end_sockets.cancelled() => {}
-            () = identified.out_of_force(state.api.service()) => {}
+    let over = {
+        let state = state.clone();
+        async move {
+            tokio::select! {
+                () = state.end_sockets.cancelled() => {}
+                () = identified.out_of_force(state.api.service()) => {}
+            }
         }
     };
-    let events = said.flat_map(|said| stream::iter(told(said))).take_until(Box::pin(over)).map(move |event| {
-        let _ = (&held, &running);
+    let events = said.flat_map(|said| stream::iter(told(said))).take_until(Box::pin(over));
+    let (sender, waiting) = mpsc::channel(1);
+    let is_slow = state.sockets.spawn(hand_over(events, sender).in_current_span());
+    let farewell = stream::once(is_slow).flat_map(|is_slow| match is_slow {
+        Ok(true) => stream::iter(told(operation::too_slow())),
+        _ => stream::iter(Vec::new()),
+    });
+    let events = ReceiverStream::new(waiting).chain(farewell).map(move |event| {
+        let _ = &held;
         event
     });
     Ok(streamed(events))
+}
+
+/// Hands the events over one by one, as the client takes them; says whether it was too slow. Nothing else would notice: of a
+/// connection that takes nothing, nothing is asked.
+async fn hand_over(mut events: impl Stream<Item = Bytes> + Unpin, client: mpsc::Sender<Bytes>) -> bool {
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = client.closed() => return false,
+            event = events.next() => event,
+        };
+        let Some(event) = event else { return false };
+        match client.send_timeout(event, operation::TAKE_WITHIN).await {
+            Ok(()) => {}
+            Err(SendTimeoutError::Timeout(_)) => return true,
+            Err(SendTimeoutError::Closed(_)) => return false,
+        }
+    }
 }
 
 /// Answers a request that is not carried out.

@@ -17,6 +17,7 @@ mod operation;
 mod origin;
 mod params;
 mod request_id;
+mod stalled;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -33,7 +34,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
-use self::connections::Connections;
+use self::{connections::Connections, stalled::CutStalled};
 use crate::{
     graphql::{Api, admission::Policy},
     service::Service,
@@ -123,7 +124,7 @@ pub fn serve(
     listener: TcpListener,
     accepting: Handle<SocketAddr>,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
-    let mut server = axum_server::from_tcp(listener.into_std()?)?.handle(accepting);
+    let mut server = axum_server::from_tcp(listener.into_std()?)?.acceptor(CutStalled).handle(accepting);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
     Ok(tokio::spawn(server.serve(service)))

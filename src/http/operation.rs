@@ -1,5 +1,7 @@
 //! An operation on a connection that stays open: what it says until it is complete, over a WebSocket or an event stream.
 
+use std::time::Duration;
+
 use async_graphql::{Response, ServerError, Value, parser::types::OperationType};
 use futures_util::{
     StreamExt, future,
@@ -14,6 +16,11 @@ use crate::{
         answer::{Code, with_request_id},
     },
 };
+
+/// A client that takes nothing of what is said for so long is cut. Nothing more is made for it meanwhile.
+pub(super) const TAKE_WITHIN: Duration = Duration::from_secs(10);
+/// What it is told, where it can be told anything.
+pub(super) const TOO_SLOW: &str = "LAGGED: you take messages too slowly; connect again and resume from your cursor";
 
 /// What an operation says.
 #[derive(Debug)]
@@ -51,9 +58,18 @@ pub(super) fn run(state: &HttpState, admitted: Admitted, caller: &Caller, id: &s
         .boxed()
 }
 
+/// What a client hears at last that was too slow.
+pub(super) fn too_slow() -> Said {
+    Said::Refused(vec![error(TOO_SLOW, "LAGGED")])
+}
+
 /// The panic itself was logged where it happened.
 fn internal() -> Response {
-    let mut error = ServerError::new("something went wrong here; it was logged", None);
-    error.extensions.get_or_insert_default().set("code", Value::from(Code::Internal.word()));
-    Response::from_errors(vec![error])
+    Response::from_errors(vec![error("something went wrong here; it was logged", Code::Internal.word())])
+}
+
+fn error(message: &str, code: &str) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    error.extensions.get_or_insert_default().set("code", Value::from(code));
+    error
 }

@@ -40,11 +40,16 @@ impl Service {
             Some(linked) => linked,
             None => self.link(identity).await?,
         };
-        Ok(match linked {
+        Ok(self.actor_of_linked(linked, identity))
+    }
+
+    /// The rights of whoever the identity is linked to; none for somebody who left.
+    pub(super) fn actor_of_linked(&self, linked: Linked, identity: &Identity) -> Option<Actor> {
+        match linked {
             Linked::Person(row) if !row.person.active => None,
             Linked::Person(row) => Some(Actor::Person(self.staff_of(*row, identity))),
             Linked::Contact(row) => Some(Actor::Contact { id: row.id, company_id: row.company_id }),
-        })
+        }
     }
 
     /// A member of staff, with the roles that their groups mean where a mapping of groups is configured.

@@ -40,7 +40,7 @@ use crate::{
         refusal::{Code, Problem, Refusal},
     },
     oidc::Provider,
-    service::{attachments::Attachments, audit::Origin, feed::Feed},
+    service::{attachments::Attachments, audit::Origin, feed::Feed, sessions::desk::Desk},
     store::{StoreError, connection},
 };
 
@@ -54,6 +54,8 @@ pub struct Service {
     /// The pipelines that a ticket can be transferred to.
     pipelines: Vec<String>,
     feed: Feed,
+    /// Who still has the rights that they had.
+    desk: Arc<Desk>,
     /// The request on whose behalf it works.
     origin: Option<Arc<Origin>>,
     /// The issuer whose tokens are believed, besides our own.
@@ -122,7 +124,16 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 impl Service {
     /// The use cases over a migrated database.
     pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
-        Self { db, clock, pipelines, feed: Feed::new(), origin: None, provider: None, attachments: None }
+        Self {
+            db,
+            clock,
+            pipelines,
+            feed: Feed::default(),
+            desk: Arc::default(),
+            origin: None,
+            provider: None,
+            attachments: None,
+        }
     }
 
     /// The same, with a place for files.
@@ -159,7 +170,7 @@ impl Service {
 
     async fn commit(&self, tx: DatabaseTransaction) -> Result<()> {
         tx.commit().await?;
-        self.feed.wake();
+        self.feed.wrote();
         Ok(())
     }
 }

@@ -3,14 +3,12 @@
 //! A request asks once, with [`Service::authenticate`]. A socket lives longer than its credential may: it asks again, with
 //! [`Service::renew`], and ends when the answer is none.
 
+pub(super) mod desk;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{
-    access_token,
-    id::{AccessTokenId, ContactId, PersonId},
-    vocab::Scope,
-};
+use entity::{access_token, contact, id::AccessTokenId};
 
 use crate::{
     domain::actor::{Actor, Staff},
@@ -85,33 +83,43 @@ impl Service {
 
     async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {
         let now = self.clock.now();
-        if token.revoked_at.is_some() || token.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        if !is_in_force(&token, now) {
             return Ok(None);
         }
-        let actor = match (token.person_id, token.contact_id) {
-            (Some(id), _) => self.staff(id, store::tokens::scopes(&token)?).await?,
-            (None, Some(id)) => self.client_contact(id).await?,
-            (None, None) => {
-                let scopes = store::tokens::scopes(&token)?.unwrap_or_default();
-                Some(Actor::Integration { id: token.id, name: token.name, scopes })
-            }
-        };
-        let Some(actor) = actor else { return Ok(None) };
+        let (mut person, mut contact) = (None, None);
+        match (token.person_id, token.contact_id) {
+            (Some(id), _) => person = store::directory::person(&self.db, id).await?,
+            (None, Some(id)) => contact = store::directory::contact(&self.db, id).await?,
+            (None, None) => {}
+        }
+        let Some(actor) = actor_of_token(&token, person, contact)? else { return Ok(None) };
         if token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
             store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
         }
         Ok(Some(Session { actor, expires_at: token.expires_at, credential: Credential::Token(token.id) }))
     }
+}
 
-    async fn staff(&self, id: PersonId, scopes: Option<Vec<Scope>>) -> Result<Option<Actor>> {
-        let row = store::directory::person(&self.db, id).await?.filter(|row| row.person.active);
-        Ok(row.map(|PersonWithTeams { person, teams, manages }| {
+/// Whether the token is neither revoked nor expired.
+fn is_in_force(token: &access_token::Model, now: DateTime<Utc>) -> bool {
+    token.revoked_at.is_none() && token.expires_at.is_none_or(|expires_at| expires_at > now)
+}
+
+/// Whose token it is, with their rights; none where they have left.
+fn actor_of_token(
+    token: &access_token::Model,
+    person: Option<PersonWithTeams>,
+    contact: Option<contact::Model>,
+) -> Result<Option<Actor>> {
+    let scopes = store::tokens::scopes(token)?;
+    Ok(match (token.person_id, token.contact_id) {
+        (Some(id), _) => person.filter(|row| row.person.active).map(|row| {
+            let PersonWithTeams { person, teams, manages } = row;
             Actor::Person(Staff { id, teams, manages, administrator: person.administrator, scopes })
-        }))
-    }
-
-    async fn client_contact(&self, id: ContactId) -> Result<Option<Actor>> {
-        let contact = store::directory::contact(&self.db, id).await?;
-        Ok(contact.map(|contact| Actor::Contact { id, company_id: contact.company_id }))
-    }
+        }),
+        (None, Some(id)) => contact.map(|contact| Actor::Contact { id, company_id: contact.company_id }),
+        (None, None) => {
+            Some(Actor::Integration { id: token.id, name: token.name.clone(), scopes: scopes.unwrap_or_default() })
+        }
+    })
 }

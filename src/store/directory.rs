@@ -46,6 +46,18 @@ pub async fn linked(db: &impl ConnectionTrait, subject: &str) -> Result<Option<L
     Ok(contact.map(|row| Linked::Contact(row.into())))
 }
 
+/// Whoever the subjects are linked to.
+pub async fn all_linked(db: &impl ConnectionTrait, subjects: &[&str]) -> Result<HashMap<String, Linked>> {
+    let of = |subject: &Option<String>| subject.clone().unwrap_or_default();
+    let contacts = contact::Entity::find().filter(contact::Column::OidcSubject.is_in(subjects.iter().copied()));
+    let contacts = contacts.all(db).await?.into_iter();
+    let mut linked: HashMap<_, _> = contacts.map(|row| (of(&row.oidc_subject), Linked::Contact(row.into()))).collect();
+    let people = person::Entity::find().filter(person::Column::OidcSubject.is_in(subjects.iter().copied()));
+    let people = with_teams(db, people.all(db).await?).await?.into_iter();
+    linked.extend(people.map(|row| (of(&row.person.oidc_subject), Linked::Person(row.into()))));
+    Ok(linked)
+}
+
 /// Links a person that is linked to nothing; says whether it did.
 pub async fn link_person(db: &impl ConnectionTrait, id: PersonId, subject: &str) -> Result<bool> {
     let result = person::Entity::update_many()

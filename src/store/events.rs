@@ -10,8 +10,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoSimpleExpr, Order, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoSimpleExpr, Order, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, Query, WindowStatement},
 };
 
@@ -78,6 +78,14 @@ pub async fn all_of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Res
 /// Whether an event's data says that the client sees it; JSON's true reads as 1 on SQLite.
 const SAYS_SO: &str = "CAST(data ->> 'client_sees' AS TEXT) IN ('true', '1')";
 
+/// Events of which clients see something.
+pub(super) fn seen_by_clients() -> Condition {
+    let seen = |how| EventKind::all().filter(move |kind| seen_by_client(*kind) == how);
+    let kind = || ticket_event::COLUMN.kind;
+    let said = Condition::all().add(kind().is_in(seen(ForClient::WhereItSaysSo))).add(Expr::cust(SAYS_SO));
+    Condition::any().add(kind().is_in(seen(ForClient::Always))).add(said)
+}
+
 /// The part of a ticket's history that is asked for, by places in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventWindow {
@@ -95,14 +103,8 @@ pub struct EventWindow {
 
 impl EventWindow {
     fn of(&self, tickets: &[TicketId]) -> Condition {
-        let mut events = Condition::all().add(ticket_event::COLUMN.ticket_id.is_in(tickets.iter().copied()));
-        if self.for_client {
-            let seen = |how| EventKind::all().filter(move |kind| seen_by_client(*kind) == how);
-            let kind = || ticket_event::COLUMN.kind;
-            let said = Condition::all().add(kind().is_in(seen(ForClient::WhereItSaysSo))).add(Expr::cust(SAYS_SO));
-            events = events.add(Condition::any().add(kind().is_in(seen(ForClient::Always))).add(said));
-        }
-        events
+        let of_tickets = ticket_event::COLUMN.ticket_id.is_in(tickets.iter().copied());
+        Condition::all().add(of_tickets).add_option(self.for_client.then(seen_by_clients))
     }
 }
 
@@ -179,57 +181,4 @@ pub async fn by_id(
 ) -> Result<Vec<ticket_event::Model>> {
     let events = ticket_event::Entity::find().filter(ticket_event::COLUMN.id.is_in(ids.iter().copied()));
     Ok(of_tickets_in(events, ticket_event::Column::TicketId, scope).all(db).await?)
-}
-
-/// The position of the latest event after which a reader may begin; zero where there is none.
-pub async fn latest(db: &impl ConnectionTrait) -> Result<i64> {
-    let row = settled(db).order_by_desc(ticket_event::Column::Id).limit(1).one(db).await?;
-    Ok(row.map_or(0, |event| event.id))
-}
-
-/// Up to `limit` events after a position, in order. Where one is missing it may still come: see [`running_now`].
-pub async fn after(db: &impl ConnectionTrait, position: i64, limit: u64) -> Result<Vec<ticket_event::Model>> {
-    Ok(ticket_event::Entity::find()
-        .filter(ticket_event::COLUMN.id.gt(position))
-        .order_by_asc(ticket_event::Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?)
-}
-
-/// The transactions that run at an instant: those with a lower number than this, which is its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunningNow(Option<i64>);
-
-/// Notes which transactions run now, so that one can see when they [`have_ended`].
-///
-/// PostgreSQL numbers events before they are committed: the number of one that is not there to be read belongs to a
-/// transaction that runs, or was rolled back. On SQLite writers come one after the other, and nothing can be missing.
-pub async fn running_now(db: &impl ConnectionTrait) -> Result<RunningNow> {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return Ok(RunningNow(None));
-    }
-    // A snapshot's own limit will not do: it is the number after the last one that *ended*.
-    let number = Statement::from_string(DbBackend::Postgres, "SELECT pg_current_xact_id()::text::bigint");
-    let row = db.query_one_raw(number).await?;
-    Ok(RunningNow(row.map(|row| row.try_get_by_index(0)).transpose()?))
-}
-
-/// Whether all transactions that ran then have ended, so that what they wrote can be read.
-pub async fn have_ended(db: &impl ConnectionTrait, RunningNow(number): RunningNow) -> Result<bool> {
-    let Some(number) = number else { return Ok(true) };
-    let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1";
-    let row = db.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [number.into()])).await?;
-    row.map_or(Ok(true), |row| Ok(row.try_get_by_index(0)?))
-}
-
-/// Events of transactions before every one that runs.
-fn settled(db: &impl ConnectionTrait) -> sea_orm::Select<ticket_event::Entity> {
-    let events = ticket_event::Entity::find();
-    match db.get_database_backend() {
-        DbBackend::Postgres => {
-            events.filter(Expr::cust("ticket_event.written_by < pg_snapshot_xmin(pg_current_snapshot())"))
-        }
-        _ => events,
-    }
 }

@@ -13,6 +13,7 @@ pub mod connection;
 pub mod criteria;
 pub mod directory;
 pub mod directory_lists;
+pub mod event_log;
 pub mod events;
 pub mod links;
 pub mod notices;

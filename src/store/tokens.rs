@@ -32,10 +32,18 @@ pub fn scopes(row: &access_token::Model) -> Result<Option<Vec<Scope>>> {
     row.scopes.as_ref().map(read).transpose().map_err(|error| StoreError::corrupt("scope", error))
 }
 
+/// Some tokens, whatever their state.
+pub async fn by_id(
+    db: &impl ConnectionTrait,
+    ids: &[AccessTokenId],
+) -> Result<HashMap<AccessTokenId, access_token::Model>> {
+    let rows = access_token::Entity::find().filter(access_token::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
 /// What some tokens are called.
 pub async fn names(db: &impl ConnectionTrait, ids: &[AccessTokenId]) -> Result<HashMap<AccessTokenId, String>> {
-    let rows = access_token::Entity::find().filter(access_token::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+    Ok(by_id(db, ids).await?.into_iter().map(|(id, row)| (id, row.name)).collect())
 }
 
 /// All tokens, oldest first.

@@ -24,17 +24,17 @@ use secondline::{
     },
     service::{
         Service,
+        feed::Subscriber,
         policies::{CalendarChange, PolicyChange},
         setup::ROUND_THE_CLOCK_CALENDAR,
         sla_scan::ScanReport,
     },
-    store,
+    store::{self, event_log::LogFilter},
 };
 use serde_json::json;
-use tokio::sync::broadcast::Receiver;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
 
-use crate::support::{Engine, TestApp, each_database, replicating_facts};
+use crate::support::{Engine, TestApp, each_database, following, replicating_facts};
 
 /// Clocks that reach the same level at the same time.
 const DUE: usize = 50;
@@ -46,8 +46,6 @@ const WRITERS: usize = 12;
 const CHANGES: usize = 15;
 /// Whatever takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-type Heard = Receiver<Arc<ticket_event::Model>>;
 
 /// Moves a ticket to and fro, asks and answers; every step must succeed.
 async fn work_on(app: &TestApp, key: &str) {
@@ -138,28 +136,20 @@ async fn assert_clocks_agree_with_their_facts(app: &TestApp) {
     }
 }
 
-/// Starts a follower and waits until a subscriber of it hears what happens.
-async fn follow(app: &TestApp, service: &Service, stop: &CancellationToken) -> Heard {
-    let mut heard = service.subscribe();
-    tokio::spawn({
-        let (service, stop) = (service.clone(), stop.clone());
-        async move { service.follow_events(stop).await }
-    });
-    let began = tokio::time::Instant::now();
-    while heard.try_recv().is_err() {
-        assert!(began.elapsed() < PATIENCE, "nothing is heard");
-        app.file_ticket().await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    heard
+/// Starts a follower, and a subscriber of what happens from then on.
+async fn follow(app: &TestApp, service: &Service) -> (Subscriber, DropGuard) {
+    let follower = following::follow(service).await;
+    let session = service.authenticate(&app.cast.qa.token).await.unwrap().unwrap();
+    let subscriber = service.subscribe(session, service.log_position(), LogFilter::default()).await.unwrap();
+    (subscriber, follower)
 }
 
 /// Hears up to this event, and answers the ids of all.
-async fn hear_up_to(heard: &mut Heard, last: i64) -> Vec<i64> {
+async fn hear_up_to(heard: &mut Subscriber, last: i64) -> Vec<i64> {
     let mut ids = Vec::new();
     while ids.last() != Some(&last) {
-        match tokio::time::timeout(PATIENCE, heard.recv()).await {
-            Ok(event) => ids.push(event.unwrap().id),
+        match tokio::time::timeout(PATIENCE, heard.next()).await {
+            Ok(event) => ids.push(event.unwrap().id()),
             Err(_) => panic!("event {last} is not heard; heard: {ids:?}"),
         }
     }
@@ -231,10 +221,9 @@ each_database! {
     }
 
     async fn every_event_is_heard_once_and_in_order_whoever_wrote_it(app) {
-        let stop = CancellationToken::new();
         let other = app.replica().await;
-        let mut heard = follow(app, &app.service, &stop).await;
-        let mut heard_elsewhere = follow(app, &other, &stop).await;
+        let (mut heard, _follower) = follow(app, &app.service).await;
+        let (mut heard_elsewhere, _other_follower) = follow(app, &other).await;
         let mut keys = Vec::new();
         for _ in 0..WRITERS {
             keys.push(app.file_ticket().await);
@@ -266,7 +255,6 @@ each_database! {
         let last = *written.last().unwrap();
         assert_eq!(hear_up_to(&mut heard, last).await, written);
         assert_eq!(hear_up_to(&mut heard_elsewhere, last).await, written);
-        stop.cancel();
     }
 }
 
@@ -274,8 +262,7 @@ each_database! {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_numbered_first_and_committed_last_is_heard() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
-    let stop = CancellationToken::new();
-    let mut heard = follow(&app, &app.service, &stop).await;
+    let (mut heard, _follower) = follow(&app, &app.service).await;
     let key = app.file_ticket().await;
     let begin = *event_ids(&app.db).await.last().unwrap();
     hear_up_to(&mut heard, begin).await;
@@ -288,13 +275,12 @@ async fn an_event_that_was_numbered_first_and_committed_last_is_heard() {
     first.commit().await.unwrap();
     // Events of others pass meanwhile, and wake the follower.
     app.file_ticket().await;
-    let is_early = tokio::time::timeout(Duration::from_millis(700), heard.recv()).await;
+    let is_early = tokio::time::timeout(Duration::from_millis(700), heard.next()).await;
     second.commit().await.unwrap();
 
     let written: Vec<_> = event_ids(&app.db).await.into_iter().filter(|id| *id > begin).collect();
     assert!(is_early.is_err(), "an earlier event can still come, and {is_early:?} was heard");
     assert_eq!(hear_up_to(&mut heard, *written.last().unwrap()).await, written);
-    stop.cancel();
 }
 
 /// A transaction that has its place among the transactions, as one that locked its ticket has.

@@ -1,41 +1,18 @@
 //! What subscribers hear, over real WebSockets, and what they do not.
 
-use std::net::SocketAddr;
-
 use chrono::TimeDelta;
 use entity::{ticket_event, vocab::EventKind};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::{Cast, Member, TestApp, each_database, replicating_facts, socket::Socket};
+use crate::support::{
+    Cast, Member, TestApp, each_database,
+    following::{all_is_told, listen},
+    replicating_facts,
+    socket::Socket,
+};
 
 const ALERTS: &str = "slaAlerts { level outcome stage team dueAt ticket { key assignee { name } } }";
-
-/// The application, listening, with its follower of events.
-struct Listening {
-    addr: SocketAddr,
-    _stop: DropGuard,
-}
-
-async fn listen(app: &TestApp) -> Listening {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let (router, until) = (app.router.clone(), stop.clone());
-    tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned()).await });
-    let (service, until) = (app.service.clone(), stop.clone());
-    tokio::spawn(async move { service.follow_events(until).await });
-    // The follower has begun once it tells of what happens.
-    let mut heard = app.service.subscribe();
-    while heard.try_recv().is_err() {
-        app.file_ticket().await;
-        tokio::task::yield_now().await;
-    }
-    while tokio::time::timeout(std::time::Duration::from_millis(100), heard.recv()).await.is_ok() {}
-    Listening { addr, _stop: stop.drop_guard() }
-}
 
 /// Files a ticket as a contact does.
 async fn file_as(app: &TestApp, client: &Member) -> String {
@@ -51,9 +28,6 @@ async fn advance(app: &TestApp, key: &str) {
 each_database! {
     async fn an_alert_is_pushed_when_it_is_raised(app) {
         let server = listen(app).await;
-        // What was filed to find out whether the follower runs must not be due with it.
-        app.advance(TimeDelta::days(30));
-        app.service.sla_scan().await.unwrap();
         let mut manager = Socket::open(server.addr, &app.cast.operations_manager.token).await;
         manager.subscribe("alerts", &format!("subscription {{ {ALERTS} }}")).await;
         let key = app.file_ticket().await;
@@ -74,8 +48,6 @@ each_database! {
 
     async fn a_filter_lets_through_one_team_or_one_level(app) {
         let server = listen(app).await;
-        app.advance(TimeDelta::days(30));
-        app.service.sla_scan().await.unwrap();
         let mut socket = Socket::open(server.addr, &app.cast.qa.token).await;
         let fields = "level team ticket { key }";
         for (id, filter) in [("qa", "{ team: { eq: QA } }"), ("breach", "{ level: { in: [BREACH] } }"), ("fixing", "{ stage: { eq: FIXING } }")] {
@@ -97,6 +69,7 @@ each_database! {
     async fn events_are_pushed_in_their_order_and_a_filter_chooses(app) {
         let server = listen(app).await;
         let [mine, other] = [app.file_ticket().await, app.file_ticket().await];
+        all_is_told(app).await;
         let mut socket = Socket::open(server.addr, &app.cast.qa.token).await;
         let filtered = |filter: &str| format!("subscription {{ ticketEvents(filter: {filter}) {{ kind ticket {{ key }} }} }}");
         socket.subscribe("ticket", &filtered(&format!("{{ ticketId: \"{mine}\" }}"))).await;
@@ -122,7 +95,8 @@ each_database! {
         let Cast { client, other_client, operations, .. } = &app.cast;
         let server = listen(app).await;
         let mut socket = Socket::open(server.addr, &client.token).await;
-        let fields = "kind reason alertLevel changes { field } ticket { key priority assignee { email } }";
+        let fields = "cursor kind reason alertLevel changes { field } ticket { key priority assignee { email } }";
+        let begin = app.ask(client, "{ eventCursor }", json!({})).await["eventCursor"].take();
         socket.subscribe("mine", &format!("subscription {{ ticketEvents {{ {fields} }} }}")).await;
         socket.request("alerts", &format!("subscription {{ {ALERTS} }}")).await;
         let refused = socket.receive().await.unwrap();
@@ -153,13 +127,24 @@ each_database! {
         let internals = [EventKind::FactsChanged, EventKind::TicketAssigned, EventKind::SlaAlertRaised];
         let hidden = ticket_event::Entity::find().filter(ticket_event::COLUMN.kind.is_in(internals));
         assert!(hidden.all(&app.db).await.unwrap().len() > 6, "all of these happened");
+        let mut told = Vec::new();
         for kind in ["TICKET_CREATED", "TICKET_MOVED"] {
             let heard = socket.next("mine").await["ticketEvents"].take();
+            told.push(heard.clone());
             assert_eq!((&heard["kind"], &heard["ticket"]["key"]), (&json!(kind), &json!(mine)), "{heard}");
             assert_eq!((&heard["reason"], &heard["alertLevel"], &heard["changes"]), (&Value::Null, &Value::Null, &json!([])));
             assert_eq!(heard["ticket"]["priority"], Value::Null);
             assert_ne!(heard["ticket"]["assignee"]["email"], json!(operations.email));
         }
+
+        let [first, last] = told.as_slice() else { panic!("{told:?}") };
+        let again = |after: &Value| format!("subscription {{ ticketEvents(after: {after}) {{ {fields} }} }}");
+        let mut socket = Socket::open(server.addr, &client.token).await;
+        socket.request("both", &again(&begin)).await;
+        assert_eq!(socket.next("both").await["ticketEvents"]["cursor"], first["cursor"]);
+        assert_eq!(socket.next("both").await["ticketEvents"], *last);
+        socket.request("last", &again(&first["cursor"])).await;
+        assert_eq!(socket.next("last").await["ticketEvents"], *last);
     }
 
     async fn another_companys_ticket_does_not_exist_for_a_subscriber(app) {

@@ -177,7 +177,7 @@ impl ClockMutations {
     ) -> Result<AcknowledgeAlertPayload, ApiError> {
         let alert = parse_reference(&input.alert_id);
         let acknowledged = service(context)?.acknowledge_alert(actor(context)?, alert, &input.note).await;
-        payload(acknowledged.map(SlaAlert))
+        payload(acknowledged.map(SlaAlert::from))
     }
 
     /// Puts off the levels that follow an alert. For the stage's team and managers.
@@ -188,6 +188,6 @@ impl ClockMutations {
     ) -> Result<SnoozeAlertsPayload, ApiError> {
         let alert = parse_reference(&input.alert_id);
         let snoozed = service(context)?.snooze_alerts(actor(context)?, alert, input.until, &input.reason).await;
-        payload(snoozed.map(SlaAlert))
+        payload(snoozed.map(SlaAlert::from))
     }
 }

@@ -40,7 +40,7 @@ impl LedgerQueries {
         let filter = filter.unwrap_or_default().criteria(context).await?;
         let found = service(context)?.alerts(actor(context)?, &filter, window).await?;
         Ok(listing(found, &order, Counted::Alerts(filter), |row| {
-            (Position::new(SortKey::Instant(row.detected_at), row.id.0), SlaAlert(row))
+            (Position::new(SortKey::Instant(row.detected_at), row.id.0), SlaAlert::from(row))
         }))
     }
 

@@ -1,6 +1,7 @@
 //! What front ends ask, by topic.
 
 mod directory;
+mod events;
 mod ledger;
 mod node;
 mod policies;
@@ -15,5 +16,6 @@ pub struct Query(
     directory::DirectoryQueries,
     policies::PolicyQueries,
     ledger::LedgerQueries,
+    events::EventQueries,
     node::NodeQueries,
 );

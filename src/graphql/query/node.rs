@@ -23,7 +23,7 @@ use crate::{
             directory::{Company, Contact, TicketSubtype},
             history::{EventId, TicketEvent},
             policy::{Calendar, SlaPolicy},
-            sla::{SlaAlert, StageVisit},
+            sla::StageVisit,
         },
     },
     service::ServiceError,
@@ -108,7 +108,7 @@ fn needed(prefix: &str) -> Option<Action> {
 async fn internal(context: &Context<'_>, prefix: &str, id: &ID) -> Result<Option<Node>, ApiError> {
     Ok(match prefix {
         PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(row.into())),
-        SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(SlaAlert(row))),
+        SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(row.into())),
         NoticeId::PREFIX => load::<NoticeId>(context, id).await?.map(|row| Node::Notice(row.into())),
         CalendarId::PREFIX => load::<CalendarId>(context, id).await?.map(|row| Node::Calendar(Calendar(row))),
         StageVisitId::PREFIX => {

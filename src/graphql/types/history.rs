@@ -1,6 +1,6 @@
 //! What happened to tickets.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -18,6 +18,7 @@ use crate::{
     graphql::{
         context::{is_internal, loaders},
         error::ApiError,
+        event_cursor::EventCursor,
         types::{
             attachment::Attachment,
             comment::Comment,
@@ -26,10 +27,11 @@ use crate::{
             ticket::Ticket,
         },
     },
-    service::queries::WithNames,
+    service::{feed::Heard, queries::WithNames},
     store::{
         self,
         page::{Position, SortKey},
+        tickets::TicketView,
     },
 };
 
@@ -62,6 +64,8 @@ impl FromStr for EventId {
 pub struct TicketEvent {
     event: WithNames<ticket_event::Model>,
     data: EventData,
+    /// The ticket, where it came with the event.
+    ticket: Option<Arc<TicketView>>,
 }
 
 /// A fact before and after, as people read it.
@@ -85,7 +89,13 @@ impl TicketEvent {
     pub fn visible(event: WithNames<ticket_event::Model>, is_internal: bool) -> Result<Option<Self>, ApiError> {
         let data = store::events::data(&event.row)?;
         let data = if is_internal { Some(data) } else { event::for_client(event.row.kind, &data) };
-        Ok(data.map(|data| Self { event, data }))
+        Ok(data.map(|data| Self { event, data, ticket: None }))
+    }
+
+    /// An event as a subscriber hears it; none where they do not see it at all.
+    pub fn of_event(heard: &Heard, is_internal: bool) -> Result<Option<Self>, ApiError> {
+        let event = Self::visible(heard.event.clone(), is_internal)?;
+        Ok(event.map(|event| Self { ticket: Some(Arc::clone(&heard.ticket)), ..event }))
     }
 }
 
@@ -95,6 +105,11 @@ impl TicketEvent {
     /// The opaque id.
     pub async fn id(&self) -> ID {
         EventId(self.event.row.id).to_string().into()
+    }
+
+    /// Where it stands in the log of all events: `ticketEvents(after: …)` goes on from here.
+    async fn cursor(&self) -> String {
+        EventCursor(self.event.row.id).to_string()
     }
 
     /// What kind of thing.
@@ -181,7 +196,7 @@ impl TicketEvent {
     /// The alert that was raised.
     async fn alert(&self, context: &Context<'_>) -> Result<Option<SlaAlert>, ApiError> {
         let Some(id) = self.data.alert_id else { return Ok(None) };
-        Ok(loaders(context)?.load_one(id).await?.map(SlaAlert))
+        Ok(loaders(context)?.load_one(id).await?.map(SlaAlert::from))
     }
 
     /// Why the clock stands still, or stood.
@@ -229,6 +244,9 @@ impl TicketEvent {
 
     /// The ticket, as it is now.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.event.row.ticket_id).await?.map(Ticket::from))
+        match &self.ticket {
+            Some(ticket) => Ok(Some(ticket.as_ref().clone().into())),
+            None => Ok(loaders(context)?.load_one(self.event.row.ticket_id).await?.map(Ticket::from)),
+        }
     }
 }

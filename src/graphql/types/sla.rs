@@ -18,9 +18,11 @@ use crate::{
     graphql::{
         context::loaders,
         error::ApiError,
+        event_cursor::EventCursor,
         scalar::{Date, Duration},
         types::ticket::Ticket,
     },
+    service::feed::Heard,
 };
 
 /// What a stage's clock shows. Instants are absolute, so that a front end counts down alone.
@@ -261,53 +263,84 @@ impl StageVisit {
 }
 
 /// A level that a stage's clock reached; each level of a visit is recorded once.
-pub struct SlaAlert(pub sla_alert::Model);
+pub struct SlaAlert {
+    row: sla_alert::Model,
+    /// The event that tells of it, where a subscriber hears it.
+    heard: Option<Arc<Heard>>,
+}
+
+impl From<sla_alert::Model> for SlaAlert {
+    fn from(row: sla_alert::Model) -> Self {
+        Self { row, heard: None }
+    }
+}
+
+impl SlaAlert {
+    /// The alert that an event tells of; none for other events.
+    pub fn of_event(heard: Arc<Heard>) -> Option<Self> {
+        let row = heard.alert.clone()?;
+        Some(Self { row, heard: Some(heard) })
+    }
+
+    /// The stored alert.
+    pub const fn row(&self) -> &sla_alert::Model {
+        &self.row
+    }
+}
 
 /// A level that a stage's clock reached; each level of a visit is recorded once.
 #[Object]
 impl SlaAlert {
     /// The opaque id.
     pub async fn id(&self) -> ID {
-        self.0.id.to_string().into()
+        self.row.id.to_string().into()
     }
 
     /// How far it has climbed.
     async fn level(&self) -> AlertLevel {
-        self.0.level
+        self.row.level
     }
 
     /// Whether people were told, or a higher level in its place.
     async fn outcome(&self) -> AlertOutcome {
-        self.0.outcome
+        self.row.outcome
     }
 
     /// The stage whose clock it is.
     async fn stage(&self) -> Stage {
-        self.0.stage
+        self.row.stage
     }
 
     /// The team that owns the stage.
     async fn team(&self) -> Team {
-        self.0.team
+        self.row.team
     }
 
     /// The instant at which the clock reached the level, as computed.
     async fn reached_at(&self) -> DateTime<Utc> {
-        self.0.reached_at
+        self.row.reached_at
     }
 
     /// When the scan saw it.
     async fn detected_at(&self) -> DateTime<Utc> {
-        self.0.detected_at
+        self.row.detected_at
     }
 
     /// When the clock runs out, or ran out.
     async fn due_at(&self) -> DateTime<Utc> {
-        self.0.due_at
+        self.row.due_at
+    }
+
+    /// Where it stands in the log of events, as a subscription hears it: `slaAlerts(after: …)` goes on from here. Null elsewhere.
+    async fn cursor(&self) -> Option<String> {
+        self.heard.as_ref().map(|heard| EventCursor(heard.id()).to_string())
     }
 
     /// The ticket.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.0.ticket_id).await?.map(Ticket::from))
+        match &self.heard {
+            Some(heard) => Ok(Some(heard.ticket.as_ref().clone().into())),
+            None => Ok(loaders(context)?.load_one(self.row.ticket_id).await?.map(Ticket::from)),
+        }
     }
 }

@@ -521,7 +521,7 @@ impl Ticket {
             return Ok(Vec::new());
         }
         let rows = loaders(context)?.load_one(AlertsOf(self.0.id)).await?.unwrap_or_default();
-        Ok(rows.into_iter().map(SlaAlert).collect())
+        Ok(rows.into_iter().map(SlaAlert::from).collect())
     }
 
     /// The mails about it, oldest first. Empty for contacts.

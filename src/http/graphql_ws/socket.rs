@@ -29,8 +29,6 @@ use crate::http::{
 const INIT_WITHIN: Duration = Duration::from_secs(10);
 /// Proxies close connections that are silent for a minute.
 const PING_EVERY: Duration = Duration::from_secs(25);
-/// A client that takes nothing for so long is gone.
-const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// A client answers a close frame at once.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Operations that run at once on one connection: a front end has one for each thing on its page.
@@ -105,7 +103,7 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, introduced: Ident
         reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
         let frame = CloseFrame { code, reason: reason.into() };
         // A client that does not take it is gone.
-        let _ = socket.send(Message::Close(Some(frame))).await;
+        let _ = tokio::time::timeout(FAREWELL, socket.sink.send(Message::Close(Some(frame)))).await;
     }
     // Closing before the client has answered would cut the frame off, and closing without a word its own.
     let _ = tokio::time::timeout(FAREWELL, async {
@@ -203,10 +201,12 @@ impl Socket {
         self.send(Message::text(answer::text(&message))).await
     }
 
+    /// Sends a message, and waits until the client takes it: nothing more is made for it meanwhile.
     async fn send(&mut self, message: Message) -> Step {
-        match tokio::time::timeout(SEND_WITHIN, self.sink.send(message)).await {
+        match tokio::time::timeout(operation::TAKE_WITHIN, self.sink.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(close(1013, operation::TOO_SLOW)),
         }
     }
 }

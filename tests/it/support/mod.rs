@@ -2,6 +2,7 @@
 
 pub mod checks;
 pub mod database;
+pub mod following;
 pub mod issuer;
 pub mod server;
 pub mod sla;
