@@ -22,6 +22,7 @@ mod process_death;
 mod readme;
 mod replicas;
 mod requests;
+mod rights;
 mod schema;
 mod scopes;
 mod search;
