@@ -18,6 +18,8 @@ use crate::support::{
 
 /// The rows: a mutation, or a mutation and an occasion.
 pub const ACTS: &[&str] = &[
+    // First, for it sends what waits until then.
+    "retryNotice",
     "addComment: for staff only",
     "addComment: for the client",
     "archiveTicketSubtype",
@@ -55,7 +57,6 @@ pub const ACTS: &[&str] = &[
     "recordClientAnswer",
     "requestUpload: for staff only",
     "requestUpload: for the client",
-    "retryNotice",
     "setEstimatedDeliveryDate",
     "transferTicket",
     "unlinkTickets",

@@ -134,7 +134,13 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// Whether a caller sees what has the id: as the table says of its kind where that is the same for all of the kind.
     async fn sees(&mut self, caller: &Caller, id: &str) -> bool {
+        match self.table.cell("node", &kind_of(id), &caller.column) {
+            Some("all") => return true,
+            Some("none") => return false,
+            _ => {}
+        }
         let known = (caller.label.clone(), id.to_owned());
         if let Some(sees) = self.seen.get(&known) {
             return *sees;
@@ -185,6 +191,12 @@ impl<'a> Trial<'a> {
 
 fn mutation_of(act: &str) -> &str {
     act.split_once(": ").map_or(act, |(mutation, _)| mutation)
+}
+
+/// `TicketSubtype` for `ticket_subtype_…`.
+fn kind_of(id: &str) -> String {
+    let (prefix, _) = id.rsplit_once('_').unwrap_or_default();
+    prefix.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
 fn input_type(act: &str) -> String {

@@ -26,9 +26,16 @@ pub struct Reading {
 pub async fn read(app: &TestApp, schema: &Schema, gate: &Gate, world: &World) -> Reading {
     let callers = callers::all(app, world).await;
     let administrator = callers.iter().find(|caller| caller.column == "adm").unwrap();
-    let mut ids = ids_of_kinds(schema, &gate.crawl(schema, administrator, &BTreeMap::new(), &world.rich).await);
-    let all = gate.crawl(schema, administrator, &ids, &world.rich).await;
-    ids = ids_of_kinds(schema, &all);
+    let mut ids = BTreeMap::new();
+    let all = loop {
+        let told = gate.crawl(schema, administrator, &ids, &world.rich).await;
+        let found = ids_of_kinds(schema, &told);
+        if found == ids {
+            break told;
+        }
+        // What was found leads on.
+        ids = found;
+    };
     let sides = Side::BOTH.map(|side| (company_of(app, side), side));
     let owners = Owners::of(schema, &all, &sides);
     let mut told = Vec::new();

@@ -120,7 +120,9 @@ impl Schema {
                 self.select_within(rows, depth, path)
             );
         }
-        if has_id && (path.contains(&of) || path.len() >= depth) {
+        // Tickets are asked for by themselves: they have everything in them, again and again.
+        let is_told_elsewhere = of == "Ticket" && !path.is_empty();
+        if has_id && (is_told_elsewhere || path.contains(&of) || path.len() >= depth) {
             return "{ id }".to_owned();
         }
         if has_id {
