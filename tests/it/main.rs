@@ -26,6 +26,7 @@ mod readme;
 mod replicas;
 mod requests;
 mod resuming;
+mod rights;
 mod schema;
 mod scopes;
 mod search;
