@@ -10,6 +10,7 @@ mod clarifications;
 mod comments;
 mod delivery;
 mod directory;
+mod fire;
 mod links;
 mod listening;
 mod lists;
