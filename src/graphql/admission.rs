@@ -11,6 +11,7 @@ mod documents;
 mod limits;
 mod measure;
 mod scan;
+mod toll;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use self::{
 pub use self::{
     budget::{Charge, Principal},
     documents::{Source, TrustError, trusted_documents},
+    toll::Toll,
 };
 use crate::{clock::Clock, graphql::shape::Shape};
 
@@ -127,6 +129,8 @@ pub struct Refused {
 pub struct Gate {
     documents: Documents,
     budget: Budget,
+    /// What replays of what has happened may cost, beside requests.
+    replays: Budget,
     cost_limit: u64,
     introspection: bool,
 }
@@ -136,7 +140,8 @@ impl Gate {
     pub fn new(policy: Policy, clock: Clock) -> Self {
         Self {
             documents: Documents::new(policy.trusted, policy.only_trusted),
-            budget: Budget::new(policy.cost_per_minute, clock),
+            budget: Budget::new(policy.cost_per_minute, clock.clone()),
+            replays: Budget::new(policy.cost_per_minute, clock),
             cost_limit: policy.cost_limit,
             introspection: policy.introspection,
         }

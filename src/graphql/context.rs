@@ -4,7 +4,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 
 use crate::{
     domain::actor::Actor,
-    graphql::{error::ApiError, loader::Loaders},
+    graphql::{admission::Toll, error::ApiError, loader::Loaders},
     service::{Service, sessions::Session},
 };
 
@@ -21,6 +21,11 @@ pub fn actor<'a>(context: &Context<'a>) -> Result<&'a Actor, ApiError> {
 /// Under which session, for what goes on longer than a request.
 pub fn session<'a>(context: &Context<'a>) -> Result<&'a Session, ApiError> {
     context.data_opt::<Session>().ok_or_else(ApiError::unauthenticated)
+}
+
+/// What a subscription pays for each answer about what is past.
+pub fn toll(context: &Context<'_>) -> Result<Toll, ApiError> {
+    context.data_opt::<Toll>().cloned().ok_or_else(ApiError::internal)
 }
 
 /// How far the log of events was complete before anything else was read for the request; none where that is not known yet.

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::graphql::{
     Admitted, Api, Caller,
-    admission::with_code,
+    admission::{Toll, with_code},
     completion::{complete, never_ran},
     context::BeginsAt,
     loader::{Batch, Loaders},
@@ -42,7 +42,8 @@ pub(super) async fn execute(api: &Api, admitted: &Admitted, caller: &Caller) -> 
 /// Carries out a subscription: one answer for each event, or one that says why there are none.
 pub(super) fn subscribe(api: Api, admitted: Admitted, caller: &Caller) -> BoxStream<'static, Response> {
     let mut steps = Steps::new();
-    let mut resolvers = api.schema.execute_stream(steps.request(&api, &admitted, caller));
+    let toll = Toll::new(&api.gate, caller.principal(), admitted.charge().cost);
+    let mut resolvers = api.schema.execute_stream(steps.request(&api, &admitted, caller).data(toll));
     stream::poll_fn(move |context| steps.poll(context, |context| resolvers.poll_next_unpin(context)))
         .map(move |response| finished(&api, &admitted, response))
         .boxed()

@@ -9,7 +9,8 @@ use futures_util::{Stream, StreamExt, future, stream};
 use crate::{
     domain::actor::{Action, may},
     graphql::{
-        context::{actor, begins_at, service, session},
+        admission::Toll,
+        context::{actor, begins_at, service, session, toll},
         error::ApiError,
         event_cursor::EventCursor,
         filter::SlaAlertFilter,
@@ -57,7 +58,7 @@ impl Subscription {
         };
         let filter = LogFilter { ticket, kinds, for_client: !is_internal, ..LogFilter::default() };
         let subscriber = subscribe(context, after, filter).await?;
-        Ok(told(subscriber, move |heard| TicketEvent::of_event(&heard, is_internal)))
+        Ok(told(subscriber, toll(context)?, move |heard| TicketEvent::of_event(&heard, is_internal)))
     }
 
     /// SLA alerts as they are raised: everything after `after`, or from now on. For staff.
@@ -80,7 +81,7 @@ impl Subscription {
         });
         let kinds = Some(vec![EventKind::SlaAlertRaised]);
         let subscriber = subscribe(context, after, LogFilter { ticket, kinds, ..LogFilter::default() }).await?;
-        Ok(told(subscriber, move |heard| {
+        Ok(told(subscriber, toll(context)?, move |heard| {
             let wanted = |alert: &SlaAlert| criteria.iter().all(|criterion| criterion.holds(alert.row()));
             Ok(SlaAlert::of_event(heard).filter(wanted))
         }))
@@ -100,12 +101,17 @@ async fn subscribe(context: &Context<'_>, after: Option<String>, filter: LogFilt
 /// What a subscriber is told of what it hears. When it hears no more, the last thing says why, and from where to go on.
 fn told<T>(
     subscriber: Subscriber,
+    toll: Toll,
     tell: impl Fn(Arc<Heard>) -> Result<Option<T>, ApiError> + Send + 'static,
 ) -> impl Stream<Item = Result<T, ApiError>> {
-    let heard = stream::unfold(Some(subscriber), |subscriber| async {
-        let mut subscriber = subscriber?;
+    let heard = stream::unfold(Some((subscriber, toll)), |hearing| async {
+        let (mut subscriber, toll) = hearing?;
+        subscriber.came_back();
+        if subscriber.is_replaying() {
+            toll.pay().await;
+        }
         match subscriber.next().await {
-            Ok(heard) => Some((Ok(heard), Some(subscriber))),
+            Ok(heard) => Some((Ok(heard), Some((subscriber, toll)))),
             Err(lost) => Some((Err(ended(lost)), None)),
         }
     });

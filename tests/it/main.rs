@@ -11,6 +11,7 @@ mod clocks;
 mod comments;
 mod delivery;
 mod directory;
+mod fire;
 mod histories;
 mod links;
 mod listening;

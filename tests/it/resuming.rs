@@ -317,6 +317,33 @@ each_database! {
         assert!(resumed >= 3, "dropped {resumed} times");
     }
 
+    async fn a_replay_is_as_fast_as_its_budget_allows_and_no_request_pays_for_it(app) {
+        let per_minute = 500;
+        let policy = Policy { cost_limit: 100, cost_per_minute: per_minute.try_into().unwrap(), ..Policy::default() };
+        let router = secondline::http::router(HttpState::new(app.service.clone(), policy, Settings::default()));
+        let ticket = id_of(app, &app.file_ticket().await).await;
+        write(app, ticket, EventKind::FactsChanged, MISSED).await;
+        let server = serve(&app.service, router).await;
+        let begin = BASE64_URL_SAFE_NO_PAD.encode(r#"["1","events",0]"#);
+        let mut socket = Socket::open(server.addr, &app.cast.qa.token).await;
+        // Three points each: subscription, id and cursor.
+        socket.request("1", &format!("subscription {{ ticketEvents(after: \"{begin}\") {{ id cursor }} }}")).await;
+        hear(&mut socket, "1", 166).await;
+        let waits = tokio::time::timeout(Duration::from_millis(500), socket.receive()).await;
+        // The first event of each page is for nothing.
+        let (mut more, mut is_waiting) = (0, waits.is_err());
+        while !is_waiting {
+            more += 1;
+            is_waiting = tokio::time::timeout(Duration::from_millis(500), socket.receive()).await.is_err();
+        }
+        assert!(more < 10, "{more} more than could be paid");
+        let mut other = Socket::open(server.addr, &app.cast.qa.token).await;
+        other.request("2", "{ viewer { person { name } } }").await;
+        assert_eq!(other.next("2").await["viewer"]["person"]["name"], json!(app.cast.qa.name));
+        app.advance(TimeDelta::minutes(1));
+        hear(&mut socket, "1", MISSED + 1 - 166 - more).await;
+    }
+
     async fn an_event_costs_the_same_however_many_hear_it(app) {
         let _follower = follow(&app.service).await;
         let mut subscribers = Vec::new();

@@ -34,6 +34,8 @@ pub struct Subscriber {
     page: VecDeque<Arc<Heard>>,
     read_at: Instant,
     page_ends: i64,
+    /// Whether it was read from the table, for this subscriber alone.
+    is_replaying: bool,
     /// When the subscriber was last known to have its rights.
     rights_at: Option<Instant>,
     /// When an event was handed out that has not been taken yet, and how long those of the page took before.
@@ -91,6 +93,7 @@ impl Service {
             page: VecDeque::new(),
             read_at: Instant::now(),
             page_ends: 0,
+            is_replaying: false,
             rights_at: None,
             handed_at: None,
             taking: Duration::ZERO,
@@ -99,8 +102,19 @@ impl Service {
 }
 
 impl Subscriber {
+    /// Whether it hears what is past, and is not yet where the others are.
+    pub const fn is_replaying(&self) -> bool {
+        self.is_replaying
+    }
+
+    /// Notes that it wants the next event: the time from here on is not its own.
+    pub fn came_back(&mut self) {
+        self.taking += self.handed_at.take().map_or(Duration::ZERO, |at| at.elapsed());
+    }
+
     /// The next event that is wanted; waits for it.
     pub async fn next(&mut self) -> Result<Arc<Heard>, Lost> {
+        self.came_back();
         match self.hand_out().await {
             Ok(heard) => Ok(heard),
             Err(why) => Err(Lost { position: self.position, why }),
@@ -108,7 +122,6 @@ impl Subscriber {
     }
 
     async fn hand_out(&mut self) -> Result<Arc<Heard>, Why> {
-        self.taking += self.handed_at.take().map_or(Duration::ZERO, |at| at.elapsed());
         loop {
             if let Some(heard) = self.page.front() {
                 let heard = Arc::clone(heard);
@@ -152,7 +165,7 @@ impl Subscriber {
                 let Some(events) = recent.after(position) else { return Some((position, recent.to)) };
                 let wanted = events.filter(|heard| self.filter.wants(&heard.event.row, heard.ticket.company.id));
                 self.page.extend(wanted.cloned());
-                (self.read_at, self.page_ends) = (recent.read_at, recent.to);
+                (self.read_at, self.page_ends, self.is_replaying) = (recent.read_at, recent.to, false);
                 None
             })
         };
@@ -168,7 +181,7 @@ impl Subscriber {
         let _permit = self.service.feed.readers.acquire().await;
         let to = if self.filter.ticket.is_some() { to } else { to.min(position.saturating_add(STRETCH)) };
         let events = event_log::between(&self.service.db, &self.filter, (position, to), PAGE).await?;
-        self.read_at = Instant::now();
+        (self.read_at, self.is_replaying) = (Instant::now(), true);
         let is_full = u64::try_from(events.len()).is_ok_and(|found| found == PAGE);
         self.page_ends = events.last().filter(|_| is_full).map_or(to, |last| last.id);
         self.page.extend(self.service.heard(events).await?);
