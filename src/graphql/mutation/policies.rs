@@ -78,7 +78,7 @@ impl PolicyMutations {
     async fn update_sla_policy(
         &self,
         context: &Context<'_>,
-        input: UpdateSlaPolicyInput,
+        #[graphql(desc = "An SLA policy to be changed; what is left out stays.")] input: UpdateSlaPolicyInput,
     ) -> Result<UpdateSlaPolicyPayload, ApiError> {
         let change = PolicyChange {
             stage: input.stage,
@@ -98,7 +98,7 @@ impl PolicyMutations {
     async fn create_calendar(
         &self,
         context: &Context<'_>,
-        input: CreateCalendarInput,
+        #[graphql(desc = "A calendar to be made.")] input: CreateCalendarInput,
     ) -> Result<CreateCalendarPayload, ApiError> {
         let actor = actor(context)?;
         let made = match input.definition.read() {
@@ -112,7 +112,7 @@ impl PolicyMutations {
     async fn update_calendar(
         &self,
         context: &Context<'_>,
-        input: UpdateCalendarInput,
+        #[graphql(desc = "A calendar to be changed; what is left out stays.")] input: UpdateCalendarInput,
     ) -> Result<UpdateCalendarPayload, ApiError> {
         let id: CalendarId = id::parse_reference(&input.calendar_id);
         let actor = actor(context)?;

@@ -18,6 +18,7 @@ use async_graphql::{ID, Interface};
 
 use self::{
     attachment::Attachment,
+    audit::AuditEntry,
     comment::Comment,
     directory::{Company, Contact, Person, TicketSubtype},
     history::TicketEvent,
@@ -45,4 +46,5 @@ pub enum Node {
     TicketEvent(Box<TicketEvent>),
     Comment(Comment),
     Attachment(Attachment),
+    AuditEntry(AuditEntry),
 }
