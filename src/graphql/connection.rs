@@ -1,12 +1,10 @@
 //! Relay connections over keyset pages.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{
-    Context, Object, ObjectType, OutputType,
-    connection::{
-        Connection, ConnectionNameType, CursorType, DefaultConnectionName, DefaultEdgeName, Edge, EmptyFields,
-    },
+    Context, Object, ObjectType, OutputType, TypeName,
+    connection::{CursorType, Edge, EmptyFields, PageInfo},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
@@ -26,11 +24,19 @@ pub const LARGEST_PAGE: u64 = 100;
 /// The first part of a cursor: what it is made of may change, and old cursors must then be refused.
 const CURSOR_VERSION: &str = "2";
 
+/// A page of a list, which may say more than its rows.
+pub struct Connection<Node: OutputType, Fields: ObjectType> {
+    edges: Vec<Edge<Cursor, Node, EmptyFields>>,
+    has_previous: bool,
+    has_next: bool,
+    fields: Fields,
+}
+
 /// A connection with the total number of its rows.
-pub type Listing<Node> = Connection<Cursor, Node, Total, EmptyFields, DefaultConnectionName, DefaultEdgeName>;
+pub type Listing<Node> = Connection<Node, Total>;
 
 /// A connection whose rows are not counted.
-pub type Uncounted<Node> = Connection<Cursor, Node, EmptyFields, EmptyFields, DefaultConnectionName, DefaultEdgeName>;
+pub type Uncounted<Node> = Connection<Node, EmptyFields>;
 
 /// What kind of value a list is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,10 +176,7 @@ pub fn listing<Row, Node: OutputType>(
     order: &ListOrder,
     counted: Counted,
     place: impl FnMut(Row) -> (Position, Node),
-) -> Listing<Node>
-where
-    DefaultConnectionName: ConnectionNameType,
-{
+) -> Listing<Node> {
     connection(page, order, Total(counted), place)
 }
 
@@ -186,16 +189,56 @@ pub fn uncounted<Row, Node: OutputType>(
     connection(page, order, EmptyFields, place)
 }
 
-fn connection<Row, Node: OutputType, Fields: ObjectType>(
+/// The connection of a page, with more to say.
+pub fn connection<Row, Node: OutputType, Fields: ObjectType>(
     page: Page<Row>,
     order: &ListOrder,
     fields: Fields,
     mut place: impl FnMut(Row) -> (Position, Node),
-) -> Connection<Cursor, Node, Fields, EmptyFields, DefaultConnectionName, DefaultEdgeName> {
-    let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, fields);
-    connection.edges.extend(page.rows.into_iter().map(|row| {
+) -> Connection<Node, Fields> {
+    let edge = |row| {
         let (position, node) = place(row);
         Edge::new(Cursor { order: Arc::clone(&order.name), position }, node)
-    }));
-    connection
+    };
+    Connection {
+        edges: page.rows.into_iter().map(edge).collect(),
+        has_previous: page.has_previous,
+        has_next: page.has_next,
+        fields,
+    }
+}
+
+impl<Node: OutputType, Fields: ObjectType> TypeName for Connection<Node, Fields> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", Node::type_name()).into()
+    }
+}
+
+/// A page of a list, and how to go on from it.
+#[Object(name_type)]
+impl<Node: OutputType, Fields: ObjectType> Connection<Node, Fields> {
+    /// The rows of the page, each with its cursor.
+    async fn edges(&self) -> &[Edge<Cursor, Node, EmptyFields>] {
+        &self.edges
+    }
+
+    /// The rows of the page.
+    async fn nodes(&self) -> Vec<&Node> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_previous_page: self.has_previous,
+            has_next_page: self.has_next,
+            start_cursor: self.edges.first().map(|edge| edge.cursor.encode_cursor()),
+            end_cursor: self.edges.last().map(|edge| edge.cursor.encode_cursor()),
+        }
+    }
+
+    #[graphql(flatten)]
+    async fn fields(&self) -> &Fields {
+        &self.fields
+    }
 }

@@ -4,10 +4,10 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{
-    calendar, calendar_version, clarification, company, contact,
+    audit_entry, calendar, calendar_version, clarification, company, contact,
     id::{
-        AccessTokenId, AttachmentId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId, NoticeId, PersonId,
-        SlaAlertId, SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
+        AccessTokenId, AttachmentId, AuditEntryId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId,
+        NoticeId, PersonId, SlaAlertId, SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
     },
     notice, sla_alert, sla_policy, sla_policy_version, ticket_event, ticket_subtype, ticket_watcher,
 };
@@ -181,20 +181,21 @@ impl Loader<ClarificationsOf> for Loaders {
 }
 
 impl Loader<CommentsOf> for Loaders {
-    type Value = Vec<CommentView>;
+    type Value = Page<CommentView>;
     type Error = Arc<ServiceError>;
 
-    async fn load(&self, keys: &[CommentsOf]) -> Loaded<CommentsOf, Vec<CommentView>> {
+    /// One read per stretch; the tickets of a page have all the same one.
+    async fn load(&self, keys: &[CommentsOf]) -> Loaded<CommentsOf, Page<CommentView>> {
         let mut tickets: HashMap<Stretch, Vec<TicketId>> = HashMap::new();
         for CommentsOf(ticket, stretch) in keys {
             tickets.entry(*stretch).or_default().push(*ticket);
         }
-        let mut loaded = HashMap::new();
+        let mut pages = HashMap::new();
         for (stretch, tickets) in tickets {
-            let comments = self.service.comments_of(&self.actor, &tickets, &stretch).await?;
-            loaded.extend(grouped(comments, |comment| CommentsOf(comment.row.ticket_id, stretch)));
+            let found = self.service.comments_of(&self.actor, &tickets, &stretch).await?;
+            pages.extend(found.into_iter().map(|(ticket, page)| (CommentsOf(ticket, stretch), page)));
         }
-        Ok(loaded)
+        Ok(pages)
     }
 }
 
@@ -291,6 +292,7 @@ by_id! {
     NoticeId => WithNames<notice::Model>: notices_by_id(actor),
     CalendarId => calendar::Model: calendars_by_id(actor),
     CommentId => CommentView: comments_by_id(actor),
+    AuditEntryId => audit_entry::Model: audit_entries_by_id(actor),
     SlaPolicyId => (sla_policy::Model, calendar::Model): sla_policies_by_id(actor),
 }
 

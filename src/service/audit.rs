@@ -31,6 +31,8 @@ use crate::{
     },
 };
 
+pub(super) const AUDITORS: &str = "only an administrator reads the audit log";
+
 /// Where a request came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -91,7 +93,7 @@ impl Service {
         filter: &AuditFilter,
         window: Window,
     ) -> Result<Page<audit_entry::Model>> {
-        require(actor, Action::ReadAudit, "only an administrator reads the audit log")?;
+        require(actor, Action::ReadAudit, AUDITORS)?;
         Ok(store::audit::page(&self.db, filter, Order::Desc, window).await?)
     }
 
@@ -102,7 +104,7 @@ impl Service {
         filter: &AuditFilter,
         window: Window,
     ) -> Result<Page<audit_entry::Model>> {
-        require(actor, Action::ReadAudit, "only an administrator reads the audit log")?;
+        require(actor, Action::ReadAudit, AUDITORS)?;
         Ok(store::audit::page(&self.db, filter, Order::Asc, window).await?)
     }
 

@@ -28,7 +28,7 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
-    store::{self, StoreError, comments::Stretch},
+    store::{self, StoreError, comments::Stretch, page::Page},
 };
 
 /// A ticket that needs more than this is a forum.
@@ -193,9 +193,17 @@ impl Service {
         actor: &Actor,
         tickets: &[TicketId],
         stretch: &Stretch,
-    ) -> Result<Vec<CommentView>> {
-        let rows = store::comments::stretch_of_many(&self.db, ticket_scope(actor)?, tickets, stretch).await?;
-        comment_views(&self.db, rows).await
+    ) -> Result<HashMap<TicketId, Page<CommentView>>> {
+        let mut pages = store::comments::of_many(&self.db, ticket_scope(actor)?, tickets, stretch).await?;
+        let rows = pages.values_mut().flat_map(|page| std::mem::take(&mut page.rows)).collect();
+        let mut views: HashMap<TicketId, Vec<_>> = HashMap::new();
+        for view in comment_views(&self.db, rows).await? {
+            views.entry(view.row.ticket_id).or_default().push(view);
+        }
+        let with_views = |(id, page): (TicketId, Page<_>)| {
+            (id, page.with_rows(|_: Vec<comment::Model>| views.remove(&id).unwrap_or_default()))
+        };
+        Ok(pages.into_iter().map(with_views).collect())
     }
 
     /// How many comments of some tickets the actor may see.

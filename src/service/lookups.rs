@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use entity::{
-    calendar, clarification, company, contact,
+    audit_entry, calendar, clarification, company, contact,
     id::{
-        CalendarId, ClarificationId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId, StageVisitId,
-        TicketId, TicketSubtypeId,
+        AuditEntryId, CalendarId, ClarificationId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId, SlaPolicyId,
+        StageVisitId, TicketId, TicketSubtypeId,
     },
     notice, sla_alert, sla_policy, ticket_event, ticket_subtype,
 };
@@ -18,6 +18,7 @@ use crate::{
     },
     service::{
         Result, Service,
+        audit::AUDITORS,
         queries::{STAFF, WithNames, addressee, doer, ticket_scope},
         require,
     },
@@ -97,6 +98,16 @@ impl Service {
         let rows = store::notices::by_id(&self.db, ids).await?;
         let named = self.with_names(rows, addressee).await?;
         Ok(named.into_iter().map(|notice| (notice.row.id, notice)).collect())
+    }
+
+    /// Some entries of the audit log.
+    pub async fn audit_entries_by_id(
+        &self,
+        actor: &Actor,
+        ids: &[AuditEntryId],
+    ) -> Result<HashMap<AuditEntryId, audit_entry::Model>> {
+        require(actor, Action::ReadAudit, AUDITORS)?;
+        Ok(store::audit::by_id(&self.db, ids).await?)
     }
 
     /// Some subtypes.

@@ -15,7 +15,7 @@ use crate::{
         process,
         visit::Visit,
     },
-    service::{Result, Service, require},
+    service::{Result, Service, audit::AUDITORS, require},
     store::{
         self,
         alerts::{AlertCriterion, AlertFilter},
@@ -131,7 +131,7 @@ impl Service {
                 store::notices::count(&self.db, filter).await?
             }
             Counted::Audit(filter) => {
-                require(actor, Action::ReadAudit, "only an administrator reads the audit log")?;
+                require(actor, Action::ReadAudit, AUDITORS)?;
                 store::audit::count(&self.db, filter).await?
             }
         })

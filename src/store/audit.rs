@@ -1,7 +1,11 @@
 //! The append-only audit log: rows are written and read, never changed.
 
+use std::collections::HashMap;
+
 use ::entity::{
-    audit_entry, contact, person,
+    audit_entry, contact,
+    id::AuditEntryId,
+    person,
     vocab::{ActorKind, AuditAction},
 };
 use chrono::{DateTime, Utc};
@@ -80,6 +84,15 @@ pub async fn page(
     let key = column(audit_entry::Column::At);
     let keyset = Keyset::by(key, order, column(audit_entry::Column::Id), window);
     fetch(db, selection(filter), &keyset).await
+}
+
+/// Some entries, by id.
+pub async fn by_id(
+    db: &impl ConnectionTrait,
+    ids: &[AuditEntryId],
+) -> Result<HashMap<AuditEntryId, audit_entry::Model>> {
+    let rows = audit_entry::Entity::find().filter(audit_entry::COLUMN.id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// How many entries there are.

@@ -1,5 +1,9 @@
 //! Every change leaves an entry in the audit log, and nothing else does.
 
+use async_graphql::parser::{
+    parse_schema,
+    types::{TypeKind, TypeSystemDefinition},
+};
 use chrono::TimeDelta;
 use entity::vocab::Scope;
 use secondline::service::{audit::Origin, tokens::TokenOwner};
@@ -18,9 +22,15 @@ const CHANGES_NOTHING: &str = "completeUpload";
 
 /// The names of all mutations that change something, as the schema has them.
 fn mutations() -> Vec<String> {
-    let sdl = secondline::graphql::sdl();
-    let fields = sdl.split("\ntype Mutation {").nth(1).unwrap().split("\n}").next().unwrap();
-    let names = fields.lines().filter_map(|line| line.trim().split_once("(input:")).map(|(name, _)| name.to_owned());
+    let schema = parse_schema(secondline::graphql::sdl()).unwrap();
+    let fields = schema.definitions.iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(found) if found.node.name.node == "Mutation" => match &found.node.kind {
+            TypeKind::Object(object) => Some(&object.fields),
+            _ => None,
+        },
+        _ => None,
+    });
+    let names = fields.unwrap().iter().map(|field| field.node.name.node.to_string());
     names.filter(|name| name != CHANGES_NOTHING).collect()
 }
 
@@ -274,6 +284,17 @@ each_database! {
             }
         }
         assert_eq!(names, ["Co 4", "Co 3", "Co 2", "Co 1", "Co 0"]);
+    }
+
+    async fn an_entry_is_found_by_its_id_by_those_who_read_the_log(app) {
+        app.make(&app.cast.operations, "createCompany", "company", json!({ "name": "Initech" }), "id").await;
+        let entry = log(app).await.remove(0);
+        let query = "query($id: ID!) { node(id: $id) { id ... on AuditEntry { action after } } }";
+        let found = app.ask(&app.cast.administrator, query, json!({ "id": entry["id"] })).await;
+        assert_eq!(found["node"], json!({ "id": entry["id"], "action": "COMPANY_CREATE", "after": entry["after"] }));
+        for member in [&app.cast.operations, &app.cast.operations_manager, &app.cast.client] {
+            assert_eq!(app.ask(member, query, json!({ "id": entry["id"] })).await["node"], Value::Null, "{}", member.name);
+        }
     }
 
     async fn only_administrators_read_it(app) {

@@ -215,6 +215,12 @@ each_database! {
         assert_eq!((bodies(&last).as_str(), &last["pageInfo"]["hasPreviousPage"]), ("45", &json!(true)));
         let before = page(&cast.qa, json!({ "last": 9, "before": last["pageInfo"]["startCursor"] })).await;
         assert_eq!((bodies(&before).as_str(), &before["pageInfo"]["hasPreviousPage"]), ("123", &json!(false)));
+        let alone = page(&cast.qa, json!({ "before": last["pageInfo"]["startCursor"] })).await;
+        assert_eq!((bodies(&alone).as_str(), &alone["pageInfo"]["hasNextPage"]), ("123", &json!(true)));
+        let bounded = page(&cast.qa, json!({ "first": 1, "before": before["pageInfo"]["startCursor"] })).await;
+        assert_eq!((bodies(&bounded).as_str(), &bounded["pageInfo"]["hasNextPage"]), ("", &json!(true)));
+        let end = page(&cast.client, json!({ "first": 1, "after": next["pageInfo"]["endCursor"] })).await;
+        assert_eq!((bodies(&end).as_str(), &end["pageInfo"]["hasPreviousPage"]), ("", &json!(true)));
         for arguments in [json!({ "first": 0 }), json!({ "first": 101 }), json!({ "first": 1, "last": 1 }),
             json!({ "after": "x" }), json!({ "last": -1 })] {
             let mut arguments = arguments;

@@ -1,5 +1,12 @@
 //! The schema's file, and what is served of it.
 
+use async_graphql::{
+    Positioned,
+    parser::{
+        parse_schema,
+        types::{EnumType, InputObjectType, InterfaceType, ObjectType, TypeDefinition, TypeKind, TypeSystemDefinition},
+    },
+};
 use secondline::graphql;
 use serde_json::Value;
 
@@ -16,47 +23,36 @@ fn schema_graphql_is_what_the_code_prints() {
 
 #[test]
 fn everything_in_the_schema_has_a_description() {
-    let sdl = graphql::sdl();
+    let schema = parse_schema(graphql::sdl()).unwrap();
     let mut undescribed = Vec::new();
-    let mut container = String::new();
-    let mut previous_ends_description = false;
-    let mut in_description = false;
-    for line in sdl.lines() {
-        let text = line.trim();
-        let quotes = text.matches("\"\"\"").count();
-        if in_description || quotes > 0 {
-            in_description = if quotes == 1 { !in_description } else { in_description };
-            previous_ends_description = !in_description;
-            continue;
-        }
-        if let Some(name) = ["type ", "input ", "enum ", "interface ", "scalar ", "union "]
-            .iter()
-            .find_map(|kind| text.strip_prefix(kind))
-        {
-            container = name.split([' ', '{']).next().unwrap_or_default().to_owned();
-            if !previous_ends_description && !is_stock(&container) {
-                undescribed.push(container.clone());
+    for definition in &schema.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeDefinition { name, description, kind, .. } = &definition.node;
+        let mut look = |part: String, description: &Option<Positioned<String>>| {
+            if description.as_ref().is_none_or(|text| text.node.trim().is_empty()) {
+                undescribed.push(format!("{name}{part}"));
             }
-        } else if text.starts_with("schema") {
-            "schema".clone_into(&mut container);
-        } else if !text.is_empty()
-            && !text.starts_with(['}', '@', '#', ')'])
-            && line.starts_with(['\t', ' '])
-            && !is_stock(&container)
-            && !previous_ends_description
-        {
-            undescribed.push(format!("{container}.{text}"));
+        };
+        look(String::new(), description);
+        match kind {
+            TypeKind::Object(ObjectType { fields, .. }) | TypeKind::Interface(InterfaceType { fields, .. }) => {
+                for Positioned { node: field, .. } in fields {
+                    look(format!(".{}", field.name), &field.description);
+                    for Positioned { node: argument, .. } in &field.arguments {
+                        look(format!(".{}({})", field.name, argument.name), &argument.description);
+                    }
+                }
+            }
+            TypeKind::Enum(EnumType { values }) => {
+                values.iter().for_each(|value| look(format!(".{}", value.node.value), &value.node.description));
+            }
+            TypeKind::InputObject(InputObjectType { fields }) => {
+                fields.iter().for_each(|field| look(format!(".{}", field.node.name), &field.node.description));
+            }
+            TypeKind::Scalar | TypeKind::Union(_) => {}
         }
-        previous_ends_description = false;
     }
     assert!(undescribed.is_empty(), "without a description: {undescribed:#?}");
-}
-
-/// Types of the Relay specification and of the schema language itself.
-fn is_stock(name: &str) -> bool {
-    ["PageInfo", "schema"].contains(&name)
-        || ["Connection", "Edge"].iter().any(|end| name.ends_with(end))
-        || name.starts_with('_')
 }
 
 each_database! {

@@ -186,7 +186,7 @@ impl DirectoryMutations {
     async fn create_company(
         &self,
         context: &Context<'_>,
-        input: CreateCompanyInput,
+        #[graphql(desc = "A company to be made.")] input: CreateCompanyInput,
     ) -> Result<CreateCompanyPayload, ApiError> {
         payload(service(context)?.create_company(actor(context)?, &input.name, input.tier).await.map(Company))
     }
@@ -195,7 +195,7 @@ impl DirectoryMutations {
     async fn update_company(
         &self,
         context: &Context<'_>,
-        input: UpdateCompanyInput,
+        #[graphql(desc = "A company to be changed; what is left out stays.")] input: UpdateCompanyInput,
     ) -> Result<UpdateCompanyPayload, ApiError> {
         let id: CompanyId = id::parse_reference(&input.company_id);
         let tier = match input.tier {
@@ -216,7 +216,7 @@ impl DirectoryMutations {
     async fn create_contact(
         &self,
         context: &Context<'_>,
-        input: CreateContactInput,
+        #[graphql(desc = "A contact to be made.")] input: CreateContactInput,
     ) -> Result<CreateContactPayload, ApiError> {
         let company: CompanyId = parse_reference(&input.company_id);
         let particulars = Particulars {
@@ -232,7 +232,7 @@ impl DirectoryMutations {
     async fn update_contact(
         &self,
         context: &Context<'_>,
-        input: UpdateContactInput,
+        #[graphql(desc = "A contact to be changed; what is left out stays.")] input: UpdateContactInput,
     ) -> Result<UpdateContactPayload, ApiError> {
         let id: ContactId = id::parse_reference(&input.contact_id);
         let particulars =
@@ -245,7 +245,7 @@ impl DirectoryMutations {
     async fn create_person(
         &self,
         context: &Context<'_>,
-        input: CreatePersonInput,
+        #[graphql(desc = "A member of staff to be made.")] input: CreatePersonInput,
     ) -> Result<CreatePersonPayload, ApiError> {
         let person = PersonInput {
             particulars: Particulars {
@@ -266,7 +266,7 @@ impl DirectoryMutations {
     async fn update_person(
         &self,
         context: &Context<'_>,
-        input: UpdatePersonInput,
+        #[graphql(desc = "A member of staff to be changed; what is left out stays.")] input: UpdatePersonInput,
     ) -> Result<UpdatePersonPayload, ApiError> {
         let id: PersonId = id::parse_reference(&input.person_id);
         let person = PersonInput {
@@ -289,7 +289,7 @@ impl DirectoryMutations {
     async fn create_ticket_subtype(
         &self,
         context: &Context<'_>,
-        input: CreateTicketSubtypeInput,
+        #[graphql(desc = "A subtype to be made.")] input: CreateTicketSubtypeInput,
     ) -> Result<CreateTicketSubtypePayload, ApiError> {
         let made = service(context)?.create_ticket_subtype(actor(context)?, input.category, &input.name).await;
         payload(made.map(|row| TicketSubtype(subtype_from_row(row))))
@@ -299,7 +299,7 @@ impl DirectoryMutations {
     async fn archive_ticket_subtype(
         &self,
         context: &Context<'_>,
-        input: ArchiveTicketSubtypeInput,
+        #[graphql(desc = "A subtype to be archived.")] input: ArchiveTicketSubtypeInput,
     ) -> Result<ArchiveTicketSubtypePayload, ApiError> {
         let id: TicketSubtypeId = id::parse_reference(&input.ticket_subtype_id);
         let archived = service(context)?.archive_ticket_subtype(actor(context)?, id).await;

@@ -136,7 +136,7 @@ impl PolicyMutations {
     async fn update_sla_policy(
         &self,
         context: &Context<'_>,
-        input: UpdateSlaPolicyInput,
+        #[graphql(desc = "An SLA policy to be changed; what is left out stays.")] input: UpdateSlaPolicyInput,
     ) -> Result<UpdateSlaPolicyPayload, ApiError> {
         let service = service(context)?;
         let actor = actor(context)?;
@@ -151,7 +151,7 @@ impl PolicyMutations {
     async fn create_calendar(
         &self,
         context: &Context<'_>,
-        input: CreateCalendarInput,
+        #[graphql(desc = "A calendar to be made.")] input: CreateCalendarInput,
     ) -> Result<CreateCalendarPayload, ApiError> {
         let actor = actor(context)?;
         let made = match input.definition.read() {
@@ -165,7 +165,7 @@ impl PolicyMutations {
     async fn update_calendar(
         &self,
         context: &Context<'_>,
-        input: UpdateCalendarInput,
+        #[graphql(desc = "A calendar to be changed; what is left out stays.")] input: UpdateCalendarInput,
     ) -> Result<UpdateCalendarPayload, ApiError> {
         let id = input.calendar();
         let actor = actor(context)?;

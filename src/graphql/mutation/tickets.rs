@@ -192,7 +192,7 @@ impl TicketMutations {
     async fn create_ticket(
         &self,
         context: &Context<'_>,
-        input: CreateTicketInput,
+        #[graphql(desc = "A ticket to be filed.")] input: CreateTicketInput,
     ) -> Result<CreateTicketPayload, ApiError> {
         let new = NewTicket {
             id: input.id,
@@ -208,7 +208,7 @@ impl TicketMutations {
     async fn update_ticket(
         &self,
         context: &Context<'_>,
-        input: UpdateTicketInput,
+        #[graphql(desc = "Facts to be changed.")] input: UpdateTicketInput,
     ) -> Result<UpdateTicketPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let facts = input.facts.read();
@@ -216,7 +216,11 @@ impl TicketMutations {
     }
 
     /// Moves a ticket to another stage: forward, back with reasons, closed, or open again.
-    async fn move_ticket(&self, context: &Context<'_>, input: MoveTicketInput) -> Result<MoveTicketPayload, ApiError> {
+    async fn move_ticket(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A move to another stage.")] input: MoveTicketInput,
+    ) -> Result<MoveTicketPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let request = MoveRequest {
             target: Target::Stage(input.to),
@@ -232,7 +236,7 @@ impl TicketMutations {
     async fn transfer_ticket(
         &self,
         context: &Context<'_>,
-        input: TransferTicketInput,
+        #[graphql(desc = "A move out of Level 2.")] input: TransferTicketInput,
     ) -> Result<TransferTicketPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let request = MoveRequest {
@@ -249,7 +253,7 @@ impl TicketMutations {
     async fn assign_ticket(
         &self,
         context: &Context<'_>,
-        input: AssignTicketInput,
+        #[graphql(desc = "An assignment.")] input: AssignTicketInput,
     ) -> Result<AssignTicketPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let assignee = input.assignee_id.map(|id| parse_reference::<PersonId>(&id));
@@ -260,7 +264,7 @@ impl TicketMutations {
     async fn set_estimated_delivery_date(
         &self,
         context: &Context<'_>,
-        input: SetEstimatedDeliveryDateInput,
+        #[graphql(desc = "A new promise.")] input: SetEstimatedDeliveryDateInput,
     ) -> Result<SetEstimatedDeliveryDatePayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let date = input.estimated_delivery_date.0;
@@ -271,7 +275,11 @@ impl TicketMutations {
     }
 
     /// Mails the client a question; the stage's clock stands still until the answer.
-    async fn ask_client(&self, context: &Context<'_>, input: AskClientInput) -> Result<AskClientPayload, ApiError> {
+    async fn ask_client(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A question to the client.")] input: AskClientInput,
+    ) -> Result<AskClientPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let asked = service(context)?.ask_client(actor(context)?, id, &input.question, input.expected_version);
         ticket_payload(asked.await)
@@ -281,7 +289,7 @@ impl TicketMutations {
     async fn record_client_answer(
         &self,
         context: &Context<'_>,
-        input: RecordClientAnswerInput,
+        #[graphql(desc = "The client's answer.")] input: RecordClientAnswerInput,
     ) -> Result<RecordClientAnswerPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let actor = actor(context)?;
@@ -293,7 +301,7 @@ impl TicketMutations {
     async fn retry_notice(
         &self,
         context: &Context<'_>,
-        input: RetryNoticeInput,
+        #[graphql(desc = "A failed notice to be sent again.")] input: RetryNoticeInput,
     ) -> Result<RetryNoticePayload, ApiError> {
         let id: NoticeId = id::parse_reference(&input.notice_id);
         payload(service(context)?.retry_notice(actor(context)?, id).await.map(Notice::from))

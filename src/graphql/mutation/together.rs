@@ -199,7 +199,11 @@ payloads! {
 #[Object]
 impl TogetherMutations {
     /// Comments on a ticket. A contact's comment answers the question to the client that is open, and the clock goes on.
-    async fn add_comment(&self, context: &Context<'_>, input: AddCommentInput) -> Result<AddCommentPayload, ApiError> {
+    async fn add_comment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A comment to be added.")] input: AddCommentInput,
+    ) -> Result<AddCommentPayload, ApiError> {
         let new = NewComment {
             id: input.id,
             ticket_id: id::ticket(context, &input.ticket_id).await?,
@@ -213,7 +217,7 @@ impl TogetherMutations {
     async fn edit_comment(
         &self,
         context: &Context<'_>,
-        input: EditCommentInput,
+        #[graphql(desc = "A comment to be changed.")] input: EditCommentInput,
     ) -> Result<EditCommentPayload, ApiError> {
         let id: CommentId = id::parse_reference(&input.comment_id);
         payload(service(context)?.edit_comment(actor(context)?, id, &input.body).await.map(Comment))
@@ -223,7 +227,7 @@ impl TogetherMutations {
     async fn delete_comment(
         &self,
         context: &Context<'_>,
-        input: DeleteCommentInput,
+        #[graphql(desc = "A comment to be deleted.")] input: DeleteCommentInput,
     ) -> Result<DeleteCommentPayload, ApiError> {
         let id: CommentId = id::parse_reference(&input.comment_id);
         payload(service(context)?.delete_comment(actor(context)?, id).await.map(Comment))
@@ -233,7 +237,7 @@ impl TogetherMutations {
     async fn watch_ticket(
         &self,
         context: &Context<'_>,
-        input: WatchTicketInput,
+        #[graphql(desc = "A ticket to be watched.")] input: WatchTicketInput,
     ) -> Result<WatchTicketPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let person = input.person_id.map(|id| parse_reference::<PersonId>(&id));
@@ -244,7 +248,7 @@ impl TogetherMutations {
     async fn link_tickets(
         &self,
         context: &Context<'_>,
-        input: LinkTicketsInput,
+        #[graphql(desc = "Two tickets to be linked.")] input: LinkTicketsInput,
     ) -> Result<LinkTicketsPayload, ApiError> {
         let from = id::ticket(context, &input.ticket_id).await?;
         let to = id::ticket(context, &input.other_ticket_id).await?;
@@ -255,7 +259,7 @@ impl TogetherMutations {
     async fn unlink_tickets(
         &self,
         context: &Context<'_>,
-        input: UnlinkTicketsInput,
+        #[graphql(desc = "A link to be removed.")] input: UnlinkTicketsInput,
     ) -> Result<UnlinkTicketsPayload, ApiError> {
         let from = id::ticket(context, &input.ticket_id).await?;
         let to = id::ticket(context, &input.other_ticket_id).await?;
@@ -266,7 +270,7 @@ impl TogetherMutations {
     async fn request_upload(
         &self,
         context: &Context<'_>,
-        input: RequestUploadInput,
+        #[graphql(desc = "A file to be uploaded.")] input: RequestUploadInput,
     ) -> Result<RequestUploadPayload, ApiError> {
         let new = NewAttachment {
             ticket_id: id::ticket(context, &input.ticket_id).await?,
@@ -283,7 +287,7 @@ impl TogetherMutations {
     async fn complete_upload(
         &self,
         context: &Context<'_>,
-        input: CompleteUploadInput,
+        #[graphql(desc = "A file that was uploaded.")] input: CompleteUploadInput,
     ) -> Result<CompleteUploadPayload, ApiError> {
         let id: AttachmentId = id::parse_reference(&input.attachment_id);
         payload(service(context)?.complete_upload(actor(context)?, id).await.map(Attachment))
@@ -293,7 +297,7 @@ impl TogetherMutations {
     async fn delete_attachment(
         &self,
         context: &Context<'_>,
-        input: DeleteAttachmentInput,
+        #[graphql(desc = "A file to be deleted.")] input: DeleteAttachmentInput,
     ) -> Result<DeleteAttachmentPayload, ApiError> {
         let id: AttachmentId = id::parse_reference(&input.attachment_id);
         payload(service(context)?.delete_attachment(actor(context)?, id).await.map(Attachment))
@@ -303,7 +307,7 @@ impl TogetherMutations {
     async fn unwatch_ticket(
         &self,
         context: &Context<'_>,
-        input: UnwatchTicketInput,
+        #[graphql(desc = "A ticket to be watched no more.")] input: UnwatchTicketInput,
     ) -> Result<UnwatchTicketPayload, ApiError> {
         let id = id::ticket(context, &input.ticket_id).await?;
         let person = input.person_id.map(|id| parse_reference::<PersonId>(&id));

@@ -4,8 +4,8 @@ use std::{hash::Hash, str::FromStr, sync::Arc};
 
 use async_graphql::{Context, ID, Object, dataloader::Loader};
 use entity::id::{
-    AttachmentId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId, NoticeId, PersonId, SlaAlertId,
-    SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
+    AttachmentId, AuditEntryId, CalendarId, ClarificationId, CommentId, CompanyId, ContactId, NoticeId, PersonId,
+    SlaAlertId, SlaPolicyId, StageVisitId, TicketId, TicketSubtypeId,
 };
 use futures_util::future::try_join_all;
 
@@ -19,6 +19,7 @@ use crate::{
         types::{
             Node,
             attachment::Attachment,
+            audit::AuditEntry,
             comment::Comment,
             directory::{Company, Contact, TicketSubtype},
             history::{EventId, TicketEvent},
@@ -99,6 +100,7 @@ fn needed(prefix: &str) -> Option<Action> {
         CompanyId::PREFIX | ContactId::PREFIX => Action::SeeClients,
         PersonId::PREFIX => Action::SeePeople,
         NoticeId::PREFIX => Action::SeeNotices,
+        AuditEntryId::PREFIX => Action::ReadAudit,
         _ => Action::SeeInternals,
     };
     Some(action)
@@ -110,6 +112,7 @@ async fn internal(context: &Context<'_>, prefix: &str, id: &ID) -> Result<Option
         PersonId::PREFIX => load::<PersonId>(context, id).await?.map(|row| Node::Person(row.into())),
         SlaAlertId::PREFIX => load::<SlaAlertId>(context, id).await?.map(|row| Node::SlaAlert(row.into())),
         NoticeId::PREFIX => load::<NoticeId>(context, id).await?.map(|row| Node::Notice(row.into())),
+        AuditEntryId::PREFIX => load::<AuditEntryId>(context, id).await?.map(|row| Node::AuditEntry(AuditEntry(row))),
         CalendarId::PREFIX => load::<CalendarId>(context, id).await?.map(|row| Node::Calendar(Calendar(row))),
         StageVisitId::PREFIX => {
             let now = service(context)?.clock().now();

@@ -27,7 +27,7 @@ pub struct AuditEntry(pub audit_entry::Model);
 #[Object]
 impl AuditEntry {
     /// The opaque id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

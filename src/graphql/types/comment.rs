@@ -1,18 +1,15 @@
 //! What people say about a ticket, as a connection that costs the same for one ticket and for a page of them.
 
-use async_graphql::{
-    Context, ID, Object,
-    connection::{Connection, Edge, EmptyFields},
-};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{CommentId, TicketId},
+    id::TicketId,
     vocab::{ActorKind, Visibility},
 };
 
 use crate::{
     graphql::{
+        connection::{Connection, KeyKind, ListOrder, Paging, connection as connected},
         context::{is_internal, loaders},
         error::ApiError,
         loader::{AttachmentsOfComment, CommentCountOf, CommentsOf},
@@ -23,26 +20,14 @@ use crate::{
         },
     },
     service::comments::CommentView,
-    store::{comments::Stretch, page::is_comparable},
+    store::{
+        comments::Stretch,
+        page::{Page, Position, SortKey},
+    },
 };
 
-/// Comments of a page when the caller does not say.
-const DEFAULT_PAGE: i32 = 50;
-/// Comments of a page at most.
-const LARGEST_PAGE: i32 = 100;
-/// The first part of a cursor.
-const CURSOR_KIND: &str = "1:comment";
-
 /// A page of comments.
-pub type CommentConnection = Connection<String, Comment, CommentTotal, EmptyFields>;
-
-/// The page that a caller asks for.
-pub struct CommentPage {
-    pub first: Option<i32>,
-    pub after: Option<String>,
-    pub last: Option<i32>,
-    pub before: Option<String>,
-}
+pub type CommentConnection = Connection<Comment, CommentTotal>;
 
 /// The total number of comments, counted only when asked for.
 pub struct CommentTotal(TicketId);
@@ -138,54 +123,12 @@ impl Comment {
 pub async fn connection(
     context: &Context<'_>,
     ticket: TicketId,
-    page: CommentPage,
+    paging: &Paging,
 ) -> Result<CommentConnection, ApiError> {
-    let stretch = page.stretch()?;
-    let limit = usize::try_from(stretch.limit).unwrap_or(usize::MAX);
-    let mut found = loaders(context)?.load_one(CommentsOf(ticket, stretch)).await?.unwrap_or_default();
-    let has_more = found.len() > limit;
-    if stretch.from_end {
-        found.drain(..found.len().saturating_sub(limit));
-    } else {
-        found.truncate(limit);
-    }
-    let (has_previous, has_next) =
-        if stretch.from_end { (has_more, stretch.before.is_some()) } else { (stretch.after.is_some(), has_more) };
-    let mut connection = Connection::with_additional_fields(has_previous, has_next, CommentTotal(ticket));
-    connection.edges.extend(found.into_iter().map(|view| Edge::new(cursor(&view), Comment(view))));
-    Ok(connection)
-}
-
-impl CommentPage {
-    fn stretch(&self) -> Result<Stretch, ApiError> {
-        let (limit, from_end) = match (self.first, self.last) {
-            (Some(_), Some(_)) => return Err(ApiError::bad_input("give first or last, not both")),
-            (None, Some(last)) => (last, true),
-            (first, None) => (first.unwrap_or(DEFAULT_PAGE), false),
-        };
-        if !(1..=LARGEST_PAGE).contains(&limit) {
-            let name = if from_end { "last" } else { "first" };
-            return Err(ApiError::bad_input(format!("{name} must be from 1 to {LARGEST_PAGE}")));
-        }
-        Ok(Stretch {
-            after: self.after.as_deref().map(read).transpose()?,
-            before: self.before.as_deref().map(read).transpose()?,
-            from_end,
-            limit: u64::from(limit.unsigned_abs()),
-        })
-    }
-}
-
-fn cursor(view: &CommentView) -> String {
-    let parts = (CURSOR_KIND, view.row.created_at, view.row.id);
-    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&parts).unwrap_or_default())
-}
-
-fn read(cursor: &str) -> Result<(DateTime<Utc>, CommentId), ApiError> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
-    let parts: Option<(String, DateTime<Utc>, CommentId)> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    match parts {
-        Some((kind, at, id)) if kind == CURSOR_KIND && is_comparable(at) => Ok((at, id)),
-        _ => Err(ApiError::bad_input("this is not a cursor of a ticket's comments; start from the first page")),
-    }
+    let order = ListOrder::by("comment", KeyKind::Instant);
+    let stretch = Stretch::from(paging.window(context, &order)?);
+    let page = loaders(context)?.load_one(CommentsOf(ticket, stretch)).await?.unwrap_or_else(Page::empty);
+    Ok(connected(page, &order, CommentTotal(ticket), |view: CommentView| {
+        (Position::new(SortKey::Instant(view.row.created_at), view.row.id.0), Comment(view))
+    }))
 }

@@ -19,6 +19,7 @@ use async_graphql::{ID, Interface};
 
 use self::{
     attachment::Attachment,
+    audit::AuditEntry,
     comment::Comment,
     directory::{Company, Contact, Person, TicketSubtype},
     history::TicketEvent,
@@ -46,4 +47,5 @@ pub enum Node {
     TicketEvent(Box<TicketEvent>),
     Comment(Comment),
     Attachment(Attachment),
+    AuditEntry(AuditEntry),
 }

@@ -23,7 +23,7 @@ use crate::{
         scalar::Date,
         types::{
             attachment::Attachment,
-            comment::{self, CommentConnection, CommentPage},
+            comment::{self, CommentConnection},
             directory::{Company, Contact, Person, TicketSubtype},
             history::TicketEvent,
             link::TicketLink,
@@ -479,12 +479,12 @@ impl Ticket {
     async fn comments(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The first so many after `after`; 1 to 100.")] first: Option<i32>,
-        #[graphql(desc = "The cursor before the first of them.")] after: Option<String>,
-        #[graphql(desc = "The last so many before `before`; 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "The cursor after the last of them.")] before: Option<String>,
+        #[graphql(desc = "How many of the first, from 1 to 100; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, from 1 to 100, instead of `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<CommentConnection, ApiError> {
-        comment::connection(context, self.0.id, CommentPage { first, after, last, before }).await
+        comment::connection(context, self.0.id, &Paging { first, after, last, before }).await
     }
 
     /// Its files, oldest first. Contacts see those that are visible to the client.
