@@ -115,7 +115,7 @@ pub struct DatabaseConfig {
     #[arg(long, env = "SECONDLINE_DATA_DIR", value_name = "FOLDER", default_value = DATA_DIR)]
     pub data_dir: PathBuf,
 
-    /// PostgreSQL connections at most
+    /// PostgreSQL connections at most, beside one that listens for other servers
     #[arg(long, env = "SECONDLINE_DATABASE_CONNECTIONS", value_name = "N", default_value_t = DATABASE_CONNECTIONS,
           value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_connections: u32,

@@ -5,6 +5,8 @@
 //! it was seen. On SQLite writers come one after the other, and nothing can be missing. Example: [`after`] reads what is new,
 //! [`writers`] says whom a gap may belong to, [`between`] reads for a subscriber what is known to be complete.
 
+use std::time::Duration;
+
 use ::entity::{
     id::{CompanyId, TicketId},
     ticket_event,
@@ -13,13 +15,19 @@ use ::entity::{
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, RuntimeErr, Statement,
-    sqlx::{self, postgres::PgListener},
+    sqlx::{
+        self,
+        postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    },
 };
 
 use crate::store::{Result, StoreError, events::seen_by_clients, tickets::of_tickets_in};
 
 /// Where servers on one PostgreSQL tell each other that there are new events.
 const CHANNEL: &str = "secondline_events";
+
+/// A database that does not let us connect for so long is tried again later.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// The transactions that hold the lock that every writer of events takes before it numbers the first one, and keeps to its end.
 const HOLDERS: &str = "FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted \
@@ -123,12 +131,15 @@ pub async fn tell(db: &impl ConnectionTrait) -> Result<()> {
 /// Hears when any server tells of new events.
 pub struct Listener(PgListener);
 
-/// Begins to listen, on a connection of its own; none on SQLite, where nobody else tells anything.
+/// Begins to listen, on a connection beside those of the pool; none on SQLite, where nobody else tells anything.
 pub async fn listen(db: &DatabaseConnection) -> Result<Option<Listener>> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(None);
     }
-    let mut listener = PgListener::connect_with(db.get_postgres_connection_pool()).await.map_err(lost)?;
+    let options = db.get_postgres_connection_pool().connect_options();
+    let own = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_WITHIN);
+    let own = own.connect_with(PgConnectOptions::clone(&options)).await.map_err(lost)?;
+    let mut listener = PgListener::connect_with(&own).await.map_err(lost)?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await.map_err(lost)?;
     Ok(Some(Listener(listener)))

@@ -164,10 +164,11 @@ impl Service {
     /// Tells the other servers where this one wrote something that they may not have seen.
     async fn tell_others(&self, follower: &mut Follower, last: i64) -> Result<()> {
         follower.seen = follower.seen.max(last);
-        if std::mem::take(&mut follower.has_written) && follower.seen > follower.told {
+        if follower.has_written && follower.seen > follower.told {
             event_log::tell(&self.db).await?;
             follower.told = follower.seen;
         }
+        follower.has_written = false;
         Ok(())
     }
 

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
 use entity::{id::TicketId, vocab::EventKind};
 use secondline::{
     clock::Clock,
@@ -121,7 +120,7 @@ pub async fn dawdle(app: Arc<TestApp>, ticket: TicketId, number: usize, until: I
         let transaction = store::connection::begin(&app.db).await.unwrap();
         let event = Event { kind: EventKind::FactsChanged, data: EventData::default() };
         for _ in 0..=dice.below(3) {
-            let now = chrono::DateTime::<Utc>::from(Clock::System.now());
+            let now = Clock::System.now();
             store::events::append(&transaction, ticket, &Actor::System, now, std::slice::from_ref(&event))
                 .await
                 .unwrap();
