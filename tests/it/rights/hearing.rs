@@ -8,8 +8,6 @@ use std::{
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     callers::Caller,
@@ -18,18 +16,16 @@ use super::{
     schema::Schema,
     world::{BACKSTAGE, Side, World, file},
 };
-use crate::support::{TestApp, socket::Socket};
+use crate::support::{
+    TestApp,
+    following::{self, Listening},
+    socket::Socket,
+};
 
 /// The code with which a WebSocket ends whose token is not valid.
 const FORBIDDEN: u16 = 4403;
 /// Whoever hears nothing for so long hears nothing more.
 const SILENCE: Duration = Duration::from_secs(9);
-
-/// The application, listening, with its follower of events.
-struct Listening {
-    addr: SocketAddr,
-    _stop: DropGuard,
-}
 
 /// What happened to whom.
 struct Happened {
@@ -52,7 +48,7 @@ struct Heard {
 
 /// Lets everybody subscribe to everything, lets things happen, and sees what everybody heard.
 pub async fn run(app: &TestApp, schema: &Schema, gate: &Gate, world: &World, callers: &[Caller]) -> Verdict {
-    let server = listen(app, gate, world).await;
+    let server = listen(app, gate).await;
     let mut listeners = Vec::new();
     for field in schema.fields("Subscription") {
         let query = format!("subscription {{ root: {} {} }}", field.name, schema.select(&field.of, 2));
@@ -83,22 +79,11 @@ pub async fn run(app: &TestApp, schema: &Schema, gate: &Gate, world: &World, cal
     verdict
 }
 
-/// Starts the application, and waits until the follower tells of what happens.
-async fn listen(app: &TestApp, gate: &Gate, world: &World) -> Listening {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let (router, until) = (gate.router(), stop.clone());
-    tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned()).await });
-    let (service, until) = (app.service.clone(), stop.clone());
-    tokio::spawn(async move { service.follow_events(until).await });
-    let mut heard = app.service.subscribe();
-    while heard.try_recv().is_err() {
-        file(app, world, Side::A).await;
-        tokio::task::yield_now().await;
-    }
-    while tokio::time::timeout(Duration::from_millis(200), heard.recv()).await.is_ok() {}
-    Listening { addr, _stop: stop.drop_guard() }
+/// Starts the application, and waits until all that happened so far is told.
+async fn listen(app: &TestApp, gate: &Gate) -> Listening {
+    let listening = following::serve(&app.service, gate.router()).await;
+    following::all_is_told(app).await;
+    listening
 }
 
 /// A connection that has subscribed, or the cell that its refusal stands for.
