@@ -20,7 +20,7 @@ use crate::{
         actor::Actor,
         event::{Event, EventData, ForClient, seen_by_client},
     },
-    store::{Result, StoreError, page::Page, tickets::of_tickets_in},
+    store::{ROWS, Result, StoreError, page::Page, tickets::of_tickets_in},
 };
 
 /// Appends what happened to a ticket.
@@ -34,7 +34,7 @@ pub async fn append(
     append_many(db, actor, now, events.iter().map(|event| (ticket, event))).await
 }
 
-/// Appends what happened to several tickets, in one statement.
+/// Appends what happened to several tickets, in one statement for some hundred.
 pub async fn append_many<'a>(
     db: &impl ConnectionTrait,
     actor: &Actor,
@@ -55,8 +55,8 @@ pub async fn append_many<'a>(
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    if !rows.is_empty() {
-        ticket_event::Entity::insert_many(rows).exec_without_returning(db).await?;
+    for some in rows.chunks(ROWS) {
+        ticket_event::Entity::insert_many(some.to_vec()).exec_without_returning(db).await?;
     }
     Ok(())
 }

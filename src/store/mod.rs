@@ -74,5 +74,8 @@ impl StoreError {
     }
 }
 
+/// Rows that are inserted by one statement: their parameters are within what SQLite takes, 32,766.
+const ROWS: usize = 500;
+
 /// What store functions return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -20,11 +20,8 @@ use crate::{
         clock_change::{EraRef, Library},
         visit::{Excuse, Policy, Rank, Visit, VisitPause},
     },
-    store::{Result, StoreError, policies},
+    store::{ROWS, Result, StoreError, policies},
 };
-
-/// Rows in one statement: their parameters are within what SQLite takes, 32,766.
-const ROWS: usize = 500;
 
 /// The open visit of a ticket, held until the transaction ends.
 pub async fn lock_open_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<Visit>> {

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
@@ -20,6 +21,7 @@ use crate::support::{
 pub const ACTS: &[&str] = &[
     // First, for it sends what waits until then.
     "retryNotice",
+    "acknowledgeAlert: in Validating",
     "addComment: for staff only",
     "addComment: for the client",
     "archiveTicketSubtype",
@@ -46,6 +48,7 @@ pub const ACTS: &[&str] = &[
     "editComment: another's, for staff only",
     "editComment: another's",
     "editComment: one's own",
+    "excuseBreach",
     "linkTickets: one of A with one of B",
     "linkTickets: two of A",
     "moveTicket: Closed to Validating",
@@ -54,10 +57,15 @@ pub const ACTS: &[&str] = &[
     "moveTicket: Replicating to Estimating",
     "moveTicket: Validating to Replicating",
     "moveTicket: Verifying to Closed",
+    "overrideDueTime",
+    "pauseClock: in Validating",
+    "pauseClock: in Verifying",
     "recordClientAnswer",
     "requestUpload: for staff only",
     "requestUpload: for the client",
+    "resumeClock: in Validating",
     "setEstimatedDeliveryDate",
+    "snoozeAlerts: in Validating",
     "transferTicket",
     "unlinkTickets",
     "unwatchTicket: another",
@@ -108,6 +116,8 @@ impl<'a> Stage<'a> {
                 let person = (occasion == "another").then_some(&self.scribe.id);
                 json!({ "ticketId": self.ticket("VALIDATING").await, "personId": person })
             }
+            "pauseClock" | "resumeClock" | "overrideDueTime" => self.of_clock(mutation, occasion).await,
+            "acknowledgeAlert" | "snoozeAlerts" | "excuseBreach" => self.of_breach(mutation).await,
             "linkTickets" | "unlinkTickets" => self.of_link(mutation, occasion).await,
             "addComment" => json!({
                 "ticketId": self.ticket("VALIDATING").await, "body": "acme: said", "visibility": readers(occasion),
@@ -181,6 +191,35 @@ impl<'a> Stage<'a> {
                 app.change(&app.cast.operations, "askClient", asked.clone()).await;
                 json!({ "ticketId": asked["ticketId"], "answer": "That of acme." })
             }
+        }
+    }
+
+    async fn of_clock(&self, mutation: &str, occasion: &str) -> Value {
+        let stage = if occasion == "in Verifying" { "VERIFYING" } else { "VALIDATING" };
+        let ticket = self.ticket(stage).await;
+        let pause = json!({ "ticketId": ticket, "reason": "ON_HOLD", "note": BACKSTAGE });
+        match mutation {
+            "pauseClock" => pause,
+            "resumeClock" => {
+                self.app.change(&self.app.cast.administrator, "pauseClock", pause).await;
+                json!({ "ticketId": ticket })
+            }
+            _ => json!({ "ticketId": ticket, "dueAt": self.app.clock.now() + TimeDelta::days(9), "reason": BACKSTAGE }),
+        }
+    }
+
+    /// Of a ticket whose clock has run out, and of which people were told.
+    async fn of_breach(&self, mutation: &str) -> Value {
+        let app = self.app;
+        let ticket = self.ticket("VALIDATING").await;
+        app.advance(TimeDelta::days(4));
+        app.service.sla_scan().await.unwrap();
+        let found = app.ticket(&app.cast.administrator, &ticket, "visits { id } alerts { id }").await;
+        let (visit, alert) = (&found["visits"][0]["id"], &found["alerts"][0]["id"]);
+        match mutation {
+            "excuseBreach" => json!({ "visitId": visit, "reason": BACKSTAGE }),
+            "acknowledgeAlert" => json!({ "alertId": alert, "note": BACKSTAGE }),
+            _ => json!({ "alertId": alert, "until": app.clock.now() + TimeDelta::days(1), "reason": BACKSTAGE }),
         }
     }
 
