@@ -35,6 +35,7 @@ mod support;
 mod tickets;
 mod transport;
 mod two_servers;
+mod vectors;
 mod visibility;
 mod walk;
 mod watchers;
