@@ -8,7 +8,7 @@
 use std::io::{BufRead, BufWriter, Write, stdin, stdout};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Offset, TimeDelta, Utc};
 use secondline::domain::{
     calendar::{CalendarDefinition, WorkingCalendar},
     sla::{ALERT_RULES, Budget, Pause, VisitClock},
@@ -34,6 +34,8 @@ enum Question {
     Between(i64, i64),
     /// The open stretches from one instant to another, each as its two ends.
     Open(i64, i64),
+    /// By how many seconds local time is ahead of UTC at an instant.
+    Offset(i64),
     /// How a visit's clock stands.
     Clock(Visit),
 }
@@ -44,8 +46,9 @@ enum Question {
 struct Visit {
     entered: i64,
     left: Option<i64>,
-    /// In working time.
-    budget: i64,
+    /// In working time; a visit has this or a deadline, or neither.
+    budget: Option<i64>,
+    until: Option<i64>,
     /// Each from, until; not ended without the latter.
     pauses: Vec<(i64, Option<i64>)>,
     now: i64,
@@ -75,6 +78,7 @@ fn answer(calendar: &WorkingCalendar, question: &Question) -> Result<Value> {
             let open = calendar.open_intervals(instant(*from)?).take_while(|open| open.start < to);
             json!(open.map(|open| [microseconds(open.start), microseconds(open.end.min(to))]).collect::<Vec<_>>())
         }
+        Question::Offset(at) => json!(instant(*at)?.with_timezone(&calendar.zone()).offset().fix().local_minus_utc()),
         Question::Clock(visit) => stand(calendar, visit)?,
     })
 }
@@ -83,11 +87,16 @@ fn stand(calendar: &WorkingCalendar, visit: &Visit) -> Result<Value> {
     let pause = |(from, until): &(i64, Option<i64>)| {
         Ok(Pause { from: instant(*from)?, until: until.map(instant).transpose()? })
     };
+    let budget = match (visit.budget, visit.until) {
+        (Some(working), _) => Budget::Working(TimeDelta::microseconds(working)),
+        (None, Some(deadline)) => Budget::Until(instant(deadline)?),
+        (None, None) => Budget::None,
+    };
     let clock = VisitClock {
         calendar,
         entered_at: instant(visit.entered)?,
         left_at: visit.left.map(instant).transpose()?,
-        budget: Budget::Working(TimeDelta::microseconds(visit.budget)),
+        budget,
         pauses: visit.pauses.iter().map(pause).collect::<Result<_>>()?,
     };
     let now = instant(visit.now)?;
@@ -97,6 +106,7 @@ fn stand(calendar: &WorkingCalendar, visit: &Visit) -> Result<Value> {
         "due": clock.due_at(now).map(microseconds),
         "due_if_resumed": clock.due_if_resumed_at(now).map(microseconds),
         "breached": clock.breached_at(now).map(microseconds),
+        "status": clock.status(now),
         "paused": clock.is_paused(now),
         "alerts": ALERT_RULES.map(|rule| clock.alert_at(rule.level, now).map(microseconds)),
     }))
