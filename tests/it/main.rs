@@ -42,6 +42,7 @@ mod support;
 mod tickets;
 mod transport;
 mod two_servers;
+mod vectors;
 mod visibility;
 mod walk;
 mod watchers;
