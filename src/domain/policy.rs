@@ -255,8 +255,10 @@ pub fn is_for_staff(reason: PauseReason) -> bool {
     }
 }
 
+/// The alerts that a stage has unless its policy says otherwise.
+///
 /// Source: the alert levels of the design, and the process's “overdue delivery → Tech's managers, Project Manager”.
-fn usual_alerts(stage: Stage) -> Vec<AlertRule> {
+pub fn usual_alerts(stage: Stage) -> Vec<AlertRule> {
     let owners = Recipients { assignee: true, owner_team: true, ..Recipients::default() };
     let breach = if process::stage(stage).sla == StageSla::DeliveryDate {
         Recipients { team_managers: true, teams: vec![Team::ProjectManager], ..Recipients::default() }

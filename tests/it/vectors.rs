@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use entity::vocab::SlaStatus;
+use entity::vocab::{SlaStatus, Stage};
 use secondline::domain::{
-    calendar::{CalendarDefinition, WorkingCalendar},
-    sla::{ALERT_RULES, Budget, BudgetLength, Pause, VisitClock},
+    calendar::{CalendarDefinition, WorkingCalendar, timeline::Timeline},
+    policy::usual_alerts,
+    sla::{Budget, BudgetLength, Pause, VisitClock},
 };
 use serde::Deserialize;
 
@@ -75,16 +76,18 @@ fn shown(instant: DateTime<Utc>) -> Instant {
     instant.fixed_offset()
 }
 
-fn answer(calendar: &WorkingCalendar, vector: &Vector) -> Expected {
+fn answer(calendar: &Timeline, vector: &Vector) -> Expected {
     let budget = match (vector.budget, vector.deadline_at) {
-        (Some(length), None) => Budget::Working(length.in_calendar(calendar)),
+        (Some(length), None) => Budget::Working(length.in_days_of(calendar.working_day())),
         (None, Some(deadline)) => Budget::Until(utc(deadline)),
         (None, None) => Budget::None,
         (Some(_), Some(_)) => panic!("{}: a budget or a deadline", vector.name),
     };
     let pause = |pause: &Paused| Pause { from: utc(pause.from), until: pause.until.map(utc) };
+    let alerts = usual_alerts(Stage::Validating);
     let clock = VisitClock {
         calendar,
+        alerts: &alerts,
         entered_at: utc(vector.entered_at),
         left_at: vector.left_at.map(utc),
         budget,
@@ -98,10 +101,7 @@ fn answer(calendar: &WorkingCalendar, vector: &Vector) -> Expected {
         due_at: clock.due_at(now).map(shown),
         due_if_resumed_at: clock.due_if_resumed_at(now).map(shown),
         breached_at: clock.breached_at(now).map(shown),
-        alerts: ALERT_RULES
-            .iter()
-            .map(|rule| (rule.level.word(), clock.alert_at(rule.level, now).map(shown)))
-            .collect(),
+        alerts: alerts.iter().map(|rule| (rule.level.word(), clock.alert_at(rule.level, now).map(shown))).collect(),
     }
 }
 
@@ -115,12 +115,12 @@ fn every_published_vector_holds() {
             continue;
         }
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let file: File = serde_json::from_str(&fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file: File =
+            serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let calendars: BTreeMap<_, _> = file
             .calendars
             .into_iter()
-            .map(|(name, definition)| (name, WorkingCalendar::restore(definition).unwrap()))
+            .map(|(name, definition)| (name, Timeline::fixed(WorkingCalendar::restore(definition).unwrap())))
             .collect();
         for vector in &file.vectors {
             count += 1;

@@ -9,9 +9,11 @@ use std::io::{BufRead, BufWriter, Write, stdin, stdout};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Offset, TimeDelta, Utc};
+use entity::vocab::Stage;
 use secondline::domain::{
-    calendar::{CalendarDefinition, WorkingCalendar},
-    sla::{ALERT_RULES, Budget, Pause, VisitClock},
+    calendar::{CalendarDefinition, WorkingCalendar, timeline::Timeline},
+    policy::usual_alerts,
+    sla::{Budget, Pause, VisitClock},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,7 +60,7 @@ fn main() -> Result<()> {
     let mut output = BufWriter::new(stdout().lock());
     for line in stdin().lock().lines() {
         let line: Line = serde_json::from_str(&line?).context("a line is no calendar with questions")?;
-        let calendar = WorkingCalendar::restore(line.calendar)?;
+        let calendar = Timeline::fixed(WorkingCalendar::restore(line.calendar)?);
         let answers: Vec<_> = line.ask.iter().map(|question| answer(&calendar, question)).collect::<Result<_>>()?;
         serde_json::to_writer(&mut output, &answers)?;
         output.write_all(b"\n")?;
@@ -67,7 +69,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn answer(calendar: &WorkingCalendar, question: &Question) -> Result<Value> {
+fn answer(calendar: &Timeline, question: &Question) -> Result<Value> {
     Ok(match question {
         Question::Add(start, working) => {
             json!(microseconds(calendar.add(instant(*start)?, TimeDelta::microseconds(*working))))
@@ -83,7 +85,7 @@ fn answer(calendar: &WorkingCalendar, question: &Question) -> Result<Value> {
     })
 }
 
-fn stand(calendar: &WorkingCalendar, visit: &Visit) -> Result<Value> {
+fn stand(calendar: &Timeline, visit: &Visit) -> Result<Value> {
     let pause = |(from, until): &(i64, Option<i64>)| {
         Ok(Pause { from: instant(*from)?, until: until.map(instant).transpose()? })
     };
@@ -92,8 +94,10 @@ fn stand(calendar: &WorkingCalendar, visit: &Visit) -> Result<Value> {
         (None, Some(deadline)) => Budget::Until(instant(deadline)?),
         (None, None) => Budget::None,
     };
+    let alerts = usual_alerts(Stage::Validating);
     let clock = VisitClock {
         calendar,
+        alerts: &alerts,
         entered_at: instant(visit.entered)?,
         left_at: visit.left.map(instant).transpose()?,
         budget,
@@ -108,7 +112,7 @@ fn stand(calendar: &WorkingCalendar, visit: &Visit) -> Result<Value> {
         "breached": clock.breached_at(now).map(microseconds),
         "status": clock.status(now),
         "paused": clock.is_paused(now),
-        "alerts": ALERT_RULES.map(|rule| clock.alert_at(rule.level, now).map(microseconds)),
+        "alerts": alerts.iter().map(|rule| clock.alert_at(rule.level, now).map(microseconds)).collect::<Vec<_>>(),
     }))
 }
 

@@ -154,6 +154,20 @@ impl Gate {
                     let ids = ids.get("Ticket").into_iter().flatten().step_by(4);
                     asked.extend(ids.map(|id| (format!("(by: {{ id: \"{id}\" }})"), "{ id }".to_owned())));
                 }
+                ("previewDue", _) => {
+                    let stay = r#"(input: { stage: VALIDATING, enteredAt: "2026-06-01T09:00:00Z" })"#;
+                    asked.push((stay.to_owned(), select(1)));
+                }
+                ("previewPolicyChange", _) => {
+                    asked.push((r#"(input: { stage: VALIDATING, budget: "PT1H" })"#.to_owned(), select(1)));
+                }
+                ("previewCalendarChange", _) => {
+                    // One that every clock is counted in.
+                    let id = ids.get("Calendar").and_then(|ids| ids.first()).map_or("calendar_0", String::as_str);
+                    let definition =
+                        r#"{ timeZone: "UTC", hoursPerDay: 8, week: [{ day: MON, from: "09:00", to: "12:00" }] }"#;
+                    asked.push((format!(r#"(input: {{ calendarId: "{id}", definition: {definition} }})"#), select(1)));
+                }
                 ("ticketSubtypes", _) => asked.push(("(includeArchived: true)".to_owned(), select(1))),
                 (_, Some(PAGE)) => {
                     let rows = schema.rows_of(&field.of).unwrap_or_default();

@@ -247,6 +247,16 @@ impl Builder<'_> {
             "extraHours": [{ "on": "2027-12-18", "name": "Rush", "from": "09:00", "to": "12:00" }],
         });
         app.make(admin, "createCalendar", "calendar", json!({ "name": "Rich", "definition": definition }), "id").await;
+        let calendars = app.ask(admin, "{ calendars { id name } }", json!({})).await;
+        let calendars = calendars["calendars"].as_array().unwrap();
+        let usual = calendars.iter().find(|calendar| calendar["name"] == "default").unwrap();
+        let week = ["MON", "TUE", "WED", "THU", "FRI"].map(|day| json!({ "day": day, "from": "09:00", "to": "17:00" }));
+        let definition = json!({
+            "timeZone": "UTC", "hoursPerDay": 8, "week": week,
+            "holidays": [{ "on": "2026-06-05", "name": "Founders' Day" }],
+        });
+        let input = json!({ "calendarId": usual["id"], "definition": definition });
+        app.make(admin, "updateCalendar", "calendar", input, "id").await;
         app.make(admin, "updateSlaPolicy", "slaPolicy", json!({ "stage": "ESTIMATING", "budget": "P2D" }), "id").await;
         let subtype = json!({ "category": "DATA_ISSUES", "name": "Old" });
         let subtype = app.make(admin, "createTicketSubtype", "ticketSubtype", subtype, "id").await["id"].clone();
@@ -256,6 +266,46 @@ impl Builder<'_> {
         let origin = Origin { address: Some("192.0.2.7".to_owned()), request_id: Some("trace-1".to_owned()) };
         let Actor::Person(_) = &caller.actor else { panic!("{caller:?} is no person") };
         app.service.on_behalf_of(origin).create_company(&caller.actor, "Initech", None).await.unwrap();
+    }
+
+    /// Everything that people do to a clock, and to what it raised.
+    async fn handle_clock(&self, world: &World, side: Side) {
+        let (app, cast) = (self.app, &self.app.cast);
+        let reason = format!("{BACKSTAGE} {}", side.word());
+        let late = file(app, world, side).await;
+        app.advance(TimeDelta::hours(9));
+        app.service.sla_scan().await.unwrap();
+        let found = app.ticket(&cast.operations, &late, "visits { id } alerts { id }").await;
+        let (visit, alert) = (&found["visits"][0]["id"], &found["alerts"][0]["id"]);
+        let until = app.clock.now() + TimeDelta::days(1);
+        let snooze = json!({ "alertId": alert, "until": until, "reason": reason });
+        app.make(&cast.operations, "snoozeAlerts", "alert", snooze, "id").await;
+        app.make(&cast.operations, "acknowledgeAlert", "alert", json!({ "alertId": alert, "note": reason }), "id")
+            .await;
+        app.make(
+            &cast.operations_manager,
+            "excuseBreach",
+            "visit",
+            json!({ "visitId": visit, "reason": reason }),
+            "id",
+        )
+        .await;
+        let due = json!({ "dueAt": until + TimeDelta::days(5), "reason": reason });
+        self.change(&cast.operations_manager, "overrideDueTime", due, &late).await;
+        let waiting = file(app, world, side).await;
+        let pause = json!({ "reason": "ON_HOLD", "note": reason, "resumeAt": until });
+        self.change(&cast.operations, "pauseClock", pause, &waiting).await;
+        app.advance(TimeDelta::hours(1));
+        self.change(&cast.operations, "resumeClock", json!({}), &waiting).await;
+        for due_at in [json!(until + TimeDelta::days(5)), json!(null)] {
+            self.change(
+                &cast.operations_manager,
+                "overrideDueTime",
+                json!({ "dueAt": due_at, "reason": reason }),
+                &waiting,
+            )
+            .await;
+        }
     }
 
     /// Everything that happens after two days.
@@ -272,6 +322,7 @@ impl Builder<'_> {
         });
         self.change(&cast.qa, "updateTicket", json!({ "facts": facts }), key).await;
 
+        self.handle_clock(world, side).await;
         let resolved = file(app, world, side).await;
         app.walk_to(&resolved, "CLOSED_RESOLVED").await;
         let unresolved = file(app, world, side).await;
