@@ -18,6 +18,7 @@ fn time(hour: u16) -> TimeOfDay {
     TimeOfDay::new(hour, 0).unwrap_or(TimeOfDay::MIDNIGHT)
 }
 
+#[expect(clippy::expect_used, reason = "the definition is written here")]
 fn calendar() -> Timeline {
     let days = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
     let window = |day, from, to| WeekWindow { day, from: time(from), to: time(to) };
@@ -35,10 +36,7 @@ fn calendar() -> Timeline {
         holidays: holidays.collect(),
         extra: Vec::new(),
     };
-    match WorkingCalendar::restore(definition) {
-        Ok(calendar) => Timeline::fixed(calendar),
-        Err(error) => panic!("{error}"),
-    }
+    Timeline::fixed(WorkingCalendar::restore(definition).expect("the definition above is a calendar"))
 }
 
 fn clock(criterion: &mut Criterion) {

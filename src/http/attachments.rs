@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Error,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{
         HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
@@ -41,7 +41,7 @@ pub(super) struct Signed {
 pub(super) async fn put(
     State(state): State<HttpState>,
     Path(id): Path<String>,
-    Query(signed): Query<Signed>,
+    signed: Result<Query<Signed>, QueryRejection>,
     parts: Parts,
     body: Body,
 ) -> Response {
@@ -61,7 +61,7 @@ pub(super) async fn put(
 pub(super) async fn get(
     State(state): State<HttpState>,
     Path(id): Path<String>,
-    Query(signed): Query<Signed>,
+    signed: Result<Query<Signed>, QueryRejection>,
 ) -> Response {
     let Some(granted) = granted(&id, signed) else { return failed(&ServiceError::NotFound("attachment")) };
     let service = state.api.service().clone();
@@ -86,8 +86,9 @@ async fn to_its_end<T: Send + 'static>(state: &HttpState, work: impl Future<Outp
     state.requests.spawn(work.in_current_span()).await.ok()
 }
 
-fn granted(id: &str, signed: Signed) -> Option<Granted> {
-    let Signed { expires, signature } = signed;
+/// What an address grants; none where it is no address of a file.
+fn granted(id: &str, signed: Result<Query<Signed>, QueryRejection>) -> Option<Granted> {
+    let Query(Signed { expires, signature }) = signed.ok()?;
     Some(Granted { id: id.parse().ok()?, expires, signature })
 }
 

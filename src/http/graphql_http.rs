@@ -25,7 +25,9 @@ use crate::{
         HttpState,
         answer::{self, Code, ErrorAnswer, Media},
         auth::{self, Identified},
-        graphql_sse, params,
+        graphql_sse,
+        operation::{ANSWER_WITHIN, TAKES_TOO_LONG},
+        params,
         request_id::RequestId,
     },
 };
@@ -34,9 +36,6 @@ use crate::{
 pub(super) const BODY_LIMIT: usize = 256 * 1024;
 /// Nobody needs longer to send so little, but somebody may try to hold connections.
 const BODY_TIME: Duration = Duration::from_secs(15);
-
-/// Requests take milliseconds. Where the database hangs without breaking the connection, callers shall not hang too.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Answers one GraphQL request.
 pub(super) async fn handle(
@@ -102,8 +101,7 @@ async fn run<T: Send + 'static>(
         Ok(Err(_)) => Err(answer::internal()),
         Err(_) => {
             tracing::error!("a request takes too long; it goes on without its caller");
-            let message = "this takes too long; it may still be carried out, so look before you try again";
-            Err(answer::error(Code::TimedOut, message))
+            Err(answer::error(Code::TimedOut, TAKES_TOO_LONG))
         }
     }
 }

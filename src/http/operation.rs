@@ -7,6 +7,7 @@ use futures_util::{
     StreamExt, future,
     stream::{self, BoxStream},
 };
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::{
@@ -21,6 +22,11 @@ use crate::{
 pub(super) const TAKE_WITHIN: Duration = Duration::from_secs(10);
 /// What it is told, where it can be told anything.
 pub(super) const TOO_SLOW: &str = "LAGGED: you take messages too slowly; connect again and resume from your cursor";
+/// Requests take milliseconds. Where the database hangs without breaking the connection, callers shall not hang too.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// What a caller hears then.
+pub(super) const TAKES_TOO_LONG: &str =
+    "this takes too long; it may still be carried out, so look before you try again";
 
 /// What an operation says.
 #[derive(Debug)]
@@ -41,7 +47,7 @@ pub(super) fn run(state: &HttpState, admitted: Admitted, caller: &Caller, id: &s
         let (api, caller) = (state.api.clone(), caller.clone());
         let work = async move { api.execute(&admitted, &caller).await };
         let done = state.requests.spawn(work.in_current_span());
-        stream::once(async move { done.await.unwrap_or_else(|_| internal()) }).boxed()
+        stream::once(within(ANSWER_WITHIN, done)).boxed()
     };
     let id = id.to_owned();
     let said = responses.map(move |mut response| {
@@ -63,6 +69,18 @@ pub(super) fn too_slow() -> Said {
     Said::Refused(vec![error(TOO_SLOW, "LAGGED")])
 }
 
+/// What work comes to, or that it takes too long; it goes on all the same.
+async fn within(time: Duration, done: JoinHandle<Response>) -> Response {
+    match tokio::time::timeout(time, done).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => internal(),
+        Err(_) => {
+            tracing::error!("a request takes too long; it goes on without its caller");
+            Response::from_errors(vec![error(TAKES_TOO_LONG, Code::TimedOut.word())])
+        }
+    }
+}
+
 /// The panic itself was logged where it happened.
 fn internal() -> Response {
     Response::from_errors(vec![error("something went wrong here; it was logged", Code::Internal.word())])
@@ -72,4 +90,19 @@ fn error(message: &str, code: &str) -> ServerError {
     let mut error = ServerError::new(message, None);
     error.extensions.get_or_insert_default().set("code", Value::from(code));
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_for_an_answer() {
+        let code = async |done| within(ANSWER_WITHIN, done).await.errors[0].extensions.clone().unwrap();
+        let hanging = code(tokio::spawn(std::future::pending())).await;
+        assert_eq!(hanging.get("code"), Some(&Value::from("UNAVAILABLE")));
+        let panicking = code(tokio::spawn(async { panic!("as it must") })).await;
+        assert_eq!(panicking.get("code"), Some(&Value::from("INTERNAL")));
+        assert!(within(ANSWER_WITHIN, tokio::spawn(async { Response::default() })).await.is_ok());
+    }
 }

@@ -6,6 +6,10 @@ use serde_json::Value as Json;
 
 use crate::graphql::admission::{Params, Source};
 
+/// Values of a request's JSON, within each other too: as many as the words and signs of a document. Each is copied a few times
+/// on its way to a resolver.
+const VALUES_LIMIT: usize = 8_000;
+
 /// What is wrong with a request, for the caller.
 pub(super) type Malformed = String;
 
@@ -27,6 +31,7 @@ pub(super) fn from_body(body: &[u8]) -> Result<Params, Malformed> {
         Some(b'[') => return Err("the body holds several requests; send one at a time".to_owned()),
         Some(_) => return Err("the body must be a JSON object with a `query`".to_owned()),
     }
+    check_values(body)?;
     let fields: Fields = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     fields.read()
 }
@@ -36,7 +41,10 @@ pub(super) fn from_url(query: &str) -> Result<Params, Malformed> {
     let mut fields = Fields::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let text = || Json::String(value.clone().into_owned());
-        let json = || serde_json::from_str(&value).map_err(|error| format!("`{name}` is not JSON: {error}"));
+        let json = || {
+            check_values(value.as_bytes())?;
+            serde_json::from_str(&value).map_err(|error| format!("`{name}` is not JSON: {error}"))
+        };
         match &*name {
             "query" => fields.query = text(),
             "documentId" => fields.document_id = text(),
@@ -47,6 +55,24 @@ pub(super) fn from_url(query: &str) -> Result<Params, Malformed> {
         }
     }
     fields.read()
+}
+
+/// Refuses JSON of too many values before it is read: outside of strings, each begins with a bracket or follows a comma.
+pub(super) fn check_values(json: &[u8]) -> Result<(), Malformed> {
+    let (mut values, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    if values <= VALUES_LIMIT {
+        return Ok(());
+    }
+    Err(format!("the request is too large: its JSON may have at most {VALUES_LIMIT} values; ask for less at a time"))
 }
 
 impl Fields {
@@ -119,8 +145,20 @@ mod tests {
         ] {
             assert!(from_body(body.as_bytes()).is_err(), "{body}");
         }
-        let deep = format!("{{\"query\":\"{{a}}\",\"variables\":{{\"x\":{}", "[".repeat(10_000));
+        let deep = format!("{{\"query\":\"{{a}}\",\"variables\":{{\"x\":{}", "[".repeat(1_000));
         assert!(from_body(deep.as_bytes()).unwrap_err().contains("recursion limit"));
+    }
+
+    #[test]
+    fn a_request_of_too_many_values_is_not_read() {
+        let ids = |count: usize| format!("{{\"query\":\"{{a}}\",\"variables\":{{\"ids\":[{}1]}}}}", "1,".repeat(count));
+        assert!(from_body(ids(VALUES_LIMIT - 5).as_bytes()).is_ok());
+        assert!(from_body(ids(VALUES_LIMIT).as_bytes()).unwrap_err().contains("too large"));
+        assert!(from_url(&format!("query=%7Ba%7D&variables={}", ids(VALUES_LIMIT))).unwrap_err().contains("too large"));
+        for text in ["[,{".repeat(VALUES_LIMIT), "\\\"[,{".repeat(VALUES_LIMIT / 2)] {
+            let body = serde_json::json!({ "query": "{a}", "variables": { "text": text } }).to_string();
+            assert!(from_body(body.as_bytes()).is_ok(), "what stands in a string is one value");
+        }
     }
 
     #[test]

@@ -136,9 +136,11 @@ impl Service {
     /// Excuses the breach of a visit. It stays a breach; reports show both.
     pub async fn excuse_breach(&self, actor: &Actor, id: StageVisitId, reason: &str) -> Result<Visit> {
         require_scope(actor, Action::OverrideSla)?;
+        if !actor.is_internal() {
+            return Err(ServiceError::NotFound("visit"));
+        }
         let tx = self.begin().await?;
-        let visit = store::visits::by_id(&tx, &[id]).await?.pop().filter(|_| actor.is_internal());
-        let visit = visit.ok_or(ServiceError::NotFound("visit"))?;
+        let visit = store::visits::by_id(&tx, &[id]).await?.pop().ok_or(ServiceError::NotFound("visit"))?;
         self.lock_ticket(&tx, actor, visit.ticket_id, None).await?;
         require_right(actor, Action::OverrideSla, "only a manager excuses a breach")?;
         let now = self.clock.now();
@@ -257,9 +259,11 @@ impl Service {
         id: SlaAlertId,
     ) -> Result<(DatabaseTransaction, Ticket, sla_alert::Model, ClockWork)> {
         require_scope(actor, Action::ChangeFacts)?;
+        if !actor.is_internal() {
+            return Err(ServiceError::NotFound("alert"));
+        }
         let tx = self.begin().await?;
-        let alert = store::alerts::by_id(&tx, &[id]).await?.remove(&id).filter(|_| actor.is_internal());
-        let alert = alert.ok_or(ServiceError::NotFound("alert"))?;
+        let alert = store::alerts::by_id(&tx, &[id]).await?.remove(&id).ok_or(ServiceError::NotFound("alert"))?;
         let ticket = self.lock_ticket(&tx, actor, alert.ticket_id, None).await?;
         require_team(actor, &ticket, "only the stage's team or a manager handles its alerts")?;
         let work = self.running_clock(&tx, alert.ticket_id).await?;

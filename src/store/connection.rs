@@ -132,12 +132,19 @@ pub(super) fn is_lost(error: &DbErr) -> bool {
     };
     match source.as_ref() {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
-        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            // PostgreSQL: connection exceptions (08), too many connections (53), cancelled or shutting down (57).
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
-        }),
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
         _ => false,
     }
+}
+
+/// Whether a database's own code tells of something that passes.
+fn is_passing(code: &str) -> bool {
+    if code.len() == 5 {
+        // PostgreSQL: connection exceptions (08), too many connections (53), cancelled or shutting down (57).
+        return ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    }
+    // SQLite, in the lowest byte: busy (5) or locked (6) by another connection.
+    code.parse::<u16>().is_ok_and(|code| matches!(code & 0xFF, 5 | 6))
 }
 
 fn sqlite_file(url: &str) -> Option<&str> {
@@ -152,4 +159,19 @@ fn make_folder(file: &str) -> Result<()> {
         std::fs::create_dir_all(folder)
             .map_err(|error| StoreError::Unavailable(DbErr::Custom(format!("{}: {error}", folder.display()))))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_wrong() {
+        for code in ["08006", "53300", "57014", "57P01", "5", "6", "261", "517"] {
+            assert!(is_passing(code), "{code}");
+        }
+        for code in ["23505", "42601", "22P05", "40001", "1", "13", "19", "531", "787", "2067", ""] {
+            assert!(!is_passing(code), "{code}");
+        }
+    }
 }

@@ -78,7 +78,14 @@ impl Budget {
             Ok(Ok(state)) => Ok(self.state(cost, state.remaining_burst_capacity())),
             Ok(Err(not_until)) => {
                 let retry_after = not_until.wait_time_from(MinuteClock(self.clock.clone()).now());
-                Err(Overdrawn { charge: self.state(cost, 0), retry_after })
+                let missing = retry_after.as_secs_f64() * f64::from(self.per_minute.get()) / 60.0;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a part of a bucket, which is a u32"
+                )]
+                let remaining = points.get().saturating_sub(missing.ceil() as u32);
+                Err(Overdrawn { charge: self.state(cost, remaining), retry_after })
             }
             // The configuration allows no request that costs more than a whole bucket.
             Err(_) => Err(Overdrawn { charge: self.state(cost, 0), retry_after: Duration::from_secs(60) }),
@@ -130,6 +137,8 @@ mod tests {
         assert_eq!(charge.reset_at - clock.now(), TimeDelta::seconds(50));
         let refused = budget.charge(ANN, 200).unwrap_err();
         assert!(refused.retry_after > Duration::from_secs(9) && refused.retry_after <= Duration::from_secs(11));
+        assert_eq!((refused.charge.cost, refused.charge.remaining), (200, 100));
+        assert_eq!(refused.charge.reset_at, charge.reset_at);
         clock.advance(TimeDelta::seconds(11));
         assert!(budget.charge(ANN, 200).is_ok());
     }

@@ -125,7 +125,11 @@ payloads! {
 #[Object]
 impl ClockMutations {
     /// Pauses the clock of a ticket's stage. For the stage's team and managers.
-    async fn pause_clock(&self, context: &Context<'_>, input: PauseClockInput) -> Result<PauseClockPayload, ApiError> {
+    async fn pause_clock(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A pause of a clock.")] input: PauseClockInput,
+    ) -> Result<PauseClockPayload, ApiError> {
         let ticket = id::ticket(context, &input.ticket_id).await?;
         let PauseClockInput { reason, note, resume_at, expected_version, .. } = input;
         let pausing = Pausing { reason, note, resume_at };
@@ -137,7 +141,7 @@ impl ClockMutations {
     async fn resume_clock(
         &self,
         context: &Context<'_>,
-        input: ResumeClockInput,
+        #[graphql(desc = "The end of a pause.")] input: ResumeClockInput,
     ) -> Result<ResumeClockPayload, ApiError> {
         let ticket = id::ticket(context, &input.ticket_id).await?;
         let resumed = service(context)?.resume_clock(actor(context)?, ticket, input.expected_version).await;
@@ -148,7 +152,7 @@ impl ClockMutations {
     async fn override_due_time(
         &self,
         context: &Context<'_>,
-        input: OverrideDueTimeInput,
+        #[graphql(desc = "A due time by hand.")] input: OverrideDueTimeInput,
     ) -> Result<OverrideDueTimePayload, ApiError> {
         let ticket = id::ticket(context, &input.ticket_id).await?;
         let OverrideDueTimeInput { due_at, reason, expected_version, .. } = input;
@@ -161,7 +165,7 @@ impl ClockMutations {
     async fn excuse_breach(
         &self,
         context: &Context<'_>,
-        input: ExcuseBreachInput,
+        #[graphql(desc = "An excuse.")] input: ExcuseBreachInput,
     ) -> Result<ExcuseBreachPayload, ApiError> {
         let service = service(context)?;
         let visit = parse_reference(&input.visit_id);
@@ -173,7 +177,7 @@ impl ClockMutations {
     async fn acknowledge_alert(
         &self,
         context: &Context<'_>,
-        input: AcknowledgeAlertInput,
+        #[graphql(desc = "Taking charge of an alert.")] input: AcknowledgeAlertInput,
     ) -> Result<AcknowledgeAlertPayload, ApiError> {
         let alert = parse_reference(&input.alert_id);
         let acknowledged = service(context)?.acknowledge_alert(actor(context)?, alert, &input.note).await;
@@ -184,7 +188,7 @@ impl ClockMutations {
     async fn snooze_alerts(
         &self,
         context: &Context<'_>,
-        input: SnoozeAlertsInput,
+        #[graphql(desc = "Putting off what follows an alert.")] input: SnoozeAlertsInput,
     ) -> Result<SnoozeAlertsPayload, ApiError> {
         let alert = parse_reference(&input.alert_id);
         let snoozed = service(context)?.snooze_alerts(actor(context)?, alert, input.until, &input.reason).await;

@@ -4,7 +4,10 @@ use async_graphql::ServerError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::http::{answer::Body, params::Fields};
+use crate::http::{
+    answer::Body,
+    params::{Fields, check_values},
+};
 
 /// What a client says.
 #[derive(Debug, Deserialize)]
@@ -43,6 +46,7 @@ pub(super) enum ClientMessage {
 impl ClientMessage {
     /// Reads a message.
     pub(super) fn read(text: &str) -> Result<Self, String> {
+        check_values(text.as_bytes()).map_err(|problem| format!("Invalid message: {problem}"))?;
         let message: Self = serde_json::from_str(text).map_err(|error| format!("Invalid message: {error}"))?;
         match &message {
             Self::Subscribe { id, .. } | Self::Complete { id } if id.is_empty() => {
@@ -115,6 +119,7 @@ mod tests {
             r#"{"type":"subscribe","id":"","payload":{"query":"{a}"}}"#,
             r#"{"type":"subscribe","id":"1"}"#,
             r#"{"type":"complete"}"#,
+            &format!(r#"{{"type":"ping","payload":{{"a":[{}1]}}}}"#, "1,".repeat(8_000)),
         ] {
             assert!(ClientMessage::read(text).is_err(), "{text}");
         }

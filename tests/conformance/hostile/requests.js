@@ -69,7 +69,7 @@ const MORE_DOCUMENTS = [
   ['an unknown operation', `query a ${VIEWER} query b ${VIEWER}`],
 ];
 
-/** Valid, and of no use: they may cost no more than their bytes. */
+/** Valid, and of no use: more of it than any document has. */
 const IDLE_DOCUMENTS = [
   ['250 KiB of spaces', `${' '.repeat(NEARLY)}${VIEWER}`],
   ['250 KiB of commas', `${','.repeat(NEARLY)}${VIEWER}`],
@@ -99,7 +99,7 @@ const BODIES = [
   ['variables of 10,000 levels', 'refuse', post(`{"query":"{__typename}","variables":{"a":${nested(10_000, '[', '', ']')}}}`)],
   ['extensions of 100,000 levels', 'refuse', post(`{"query":"{__typename}","extensions":${nested(40_000, '{"a":', '1', '}')}}`)],
   ['a body of 250 KiB of brackets', 'refuse', post('['.repeat(NEARLY))],
-  ['15,000 keys', 'survive', post(`{${repeat(15_000, (n) => `"k${n}":1,`)}"query":"{__typename}"}`)],
+  ['15,000 keys', 'refuse', post(`{${repeat(15_000, (n) => `"k${n}":1,`)}"query":"{__typename}"}`)],
   ['an operationName of 250 KiB', 'refuse', post({ query: VIEWER, operationName: 'x'.repeat(NEARLY) })],
   ['a documentId that is none', 'refuse', post({ documentId: 'sha256:../../etc/passwd' })],
   ['a documentId that is unknown', 'refuse', post({ documentId: `sha256:${'0'.repeat(64)}` })],
@@ -172,7 +172,7 @@ const ALL = [
   ...DOCUMENTS.map(([name, query]) => named('refuse', [`by events: ${name}`, post({ query }, { accept: 'text/event-stream' })])),
   ...DOCUMENTS.map(([name, query]) => named('refuse', [`by socket: ${name}`, { by: 'socket', payload: { query } }])),
   ...MORE_DOCUMENTS.map(([name, query]) => named('refuse', [name, post({ query })])),
-  ...IDLE_DOCUMENTS.map(([name, query]) => named('answer', [name, post({ query })])),
+  ...IDLE_DOCUMENTS.map(([name, query]) => named('refuse', [name, post({ query })])),
   ...BODIES.map(([name, must, request]) => named(must, [name, request])),
   ...FORGED.map((row) => named('refuse', row)),
   ...RAW.map((row) => named('refuse', row)),

@@ -212,9 +212,13 @@ impl<'a> Stage<'a> {
     async fn of_breach(&self, mutation: &str) -> Value {
         let app = self.app;
         let ticket = self.ticket("VALIDATING").await;
-        app.advance(TimeDelta::days(4));
+        let due_at = app.clock.now() + TimeDelta::minutes(1);
+        let due = json!({ "ticketId": ticket, "dueAt": due_at, "reason": BACKSTAGE });
+        app.change(&app.cast.administrator, "overrideDueTime", due).await;
+        app.advance(TimeDelta::minutes(2));
         app.service.sla_scan().await.unwrap();
-        let found = app.ticket(&app.cast.administrator, &ticket, "visits { id } alerts { id }").await;
+        let query = "query($id: ID!) { ticket(by: { id: $id }) { visits { id } alerts { id } } }";
+        let found = app.ask(&app.cast.administrator, query, json!({ "id": ticket })).await["ticket"].take();
         let (visit, alert) = (&found["visits"][0]["id"], &found["alerts"][0]["id"]);
         match mutation {
             "excuseBreach" => json!({ "visitId": visit, "reason": BACKSTAGE }),

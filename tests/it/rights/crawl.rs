@@ -159,14 +159,14 @@ impl Gate {
                     asked.push((stay.to_owned(), select(1)));
                 }
                 ("previewPolicyChange", _) => {
-                    asked.push((r#"(input: { stage: VALIDATING, budget: "PT1H" })"#.to_owned(), select(1)));
+                    asked.push((r#"(input: { stage: VALIDATING, budget: "PT1M" })"#.to_owned(), select(1)));
                 }
                 ("previewCalendarChange", _) => {
-                    // One that every clock is counted in.
+                    // The one that every clock is counted in, which then would have gone slower from the first day on.
                     let id = ids.get("Calendar").and_then(|ids| ids.first()).map_or("calendar_0", String::as_str);
                     let definition =
                         r#"{ timeZone: "UTC", hoursPerDay: 8, week: [{ day: MON, from: "09:00", to: "12:00" }] }"#;
-                    asked.push((format!(r#"(input: {{ calendarId: "{id}", definition: {definition} }})"#), select(1)));
+                    asked.push((format!(r#"(input: {{ calendarId: "{id}", definition: {definition}, effectiveAt: "2026-06-01T00:00:00Z" }})"#), select(1)));
                 }
                 ("ticketSubtypes", _) => asked.push(("(includeArchived: true)".to_owned(), select(1))),
                 (_, Some(PAGE)) => {

@@ -88,6 +88,8 @@ impl<'a> Trial<'a> {
         let mut anew: Option<Value> = None;
         for (caller, input) in inputs {
             let input = anew.as_ref().filter(|_| !is_personal).cloned().unwrap_or(input);
+            // The first use of a token in a minute is noted, at the price of a statement.
+            self.gate.ask(caller.token.as_deref(), "{ __typename }", json!({})).await;
             let (answer, cost) = self.stage.app.statements(self.perform(act, caller, &input)).await;
             self.look(act, caller, &answer, problems);
             let outcome = self.outcome(act, &answer);

@@ -17,7 +17,7 @@ const OWN_TYPES: [&str; 3] = ["Integration", "RateLimit", "Viewer"];
 const OWN_FIELDS: [(&str, &str); 3] =
     [("AvailableMove", "allowed"), ("AvailableMove", "refusal"), ("Ticket", "viewerIsWatching")];
 /// What belongs to no company.
-const NOBODYS: [&str; 4] = ["Calendar", "Person", "SlaPolicy", "TicketSubtype"];
+const NOBODYS: [&str; 5] = ["AuditEntry", "Calendar", "Person", "SlaPolicy", "TicketSubtype"];
 
 /// A cell, or what is wrong with it.
 type Cell = Result<String, String>;

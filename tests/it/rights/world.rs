@@ -258,6 +258,11 @@ impl Builder<'_> {
         let input = json!({ "calendarId": usual["id"], "definition": definition });
         app.make(admin, "updateCalendar", "calendar", input, "id").await;
         app.make(admin, "updateSlaPolicy", "slaPolicy", json!({ "stage": "ESTIMATING", "budget": "P2D" }), "id").await;
+        let budgets = json!([{ "budget": "P1D" }, { "priority": "URGENT", "budget": "PT4H" },
+            { "priority": "LOW", "tier": "TIER_ONE", "budget": null }]);
+        let alerts = json!([{ "level": "BREACH", "teamManagers": true, "people": [app.cast.qa.id] }]);
+        let policy = json!({ "stage": "VERIFYING", "budgets": budgets, "alerts": alerts });
+        app.make(admin, "updateSlaPolicy", "slaPolicy", policy, "id").await;
         let subtype = json!({ "category": "DATA_ISSUES", "name": "Old" });
         let subtype = app.make(admin, "createTicketSubtype", "ticketSubtype", subtype, "id").await["id"].clone();
         app.make(admin, "archiveTicketSubtype", "ticketSubtype", json!({ "ticketSubtypeId": subtype }), "id").await;
@@ -273,7 +278,7 @@ impl Builder<'_> {
         let (app, cast) = (self.app, &self.app.cast);
         let reason = format!("{BACKSTAGE} {}", side.word());
         let late = file(app, world, side).await;
-        app.advance(TimeDelta::hours(9));
+        app.advance(TimeDelta::days(4));
         app.service.sla_scan().await.unwrap();
         let found = app.ticket(&cast.operations, &late, "visits { id } alerts { id }").await;
         let (visit, alert) = (&found["visits"][0]["id"], &found["alerts"][0]["id"]);

@@ -1,9 +1,16 @@
-// A real OpenID Connect provider on loopback. Usage: node server.mjs PORT KEY_ID AUDIENCE
-// Clients: `login` gets tokens of an hour, `brief` of one second, `unverified` a mail address that nobody verified.
+// A real OpenID Connect provider on loopback, npm's `oidc-provider`. Usage: node provider.js PORT KEY_ID
+//
+// Its clients get tokens by their credentials, for the resource that they name. `login` has all that is needed, `brief` a
+// token of a few seconds, `unverified` a mail address that nobody verified, `groupless` no groups.
+
 import { generateKeyPairSync } from 'node:crypto';
+
 import Provider from 'oidc-provider';
 
-const [port, keyId, audience] = process.argv.slice(2);
+const CLIENTS = ['login', 'brief', 'unverified', 'groupless'];
+const BRIEF_S = 3;
+
+const [port, keyId] = process.argv.slice(2);
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const key = { ...privateKey.export({ format: 'jwk' }), kid: keyId, use: 'sig', alg: 'ES256' };
 const client = (id) => ({
@@ -17,7 +24,7 @@ const client = (id) => ({
 });
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
-  clients: ['login', 'brief', 'unverified'].map(client),
+  clients: CLIENTS.map(client),
   jwks: { keys: [key] },
   features: {
     devInteractions: { enabled: false },
@@ -28,15 +35,15 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
         scope: 'api',
         audience: resource,
         accessTokenFormat: 'jwt',
-        accessTokenTTL: clientId === 'brief' ? 1 : 3600,
+        accessTokenTTL: clientId === 'brief' ? BRIEF_S : 3600,
         jwt: { sign: { alg: 'ES256' } },
       }),
     },
   },
-  extraTokenClaims: (_, token) => ({
-    email: 'ada@example.com',
-    email_verified: token.clientId !== 'unverified',
-    groups: ['admins'],
+  extraTokenClaims: (_, { clientId }) => ({
+    email: `${clientId}@example.org`,
+    email_verified: clientId !== 'unverified',
+    groups: clientId === 'groupless' ? [] : ['admins'],
   }),
 });
-provider.listen(Number(port), '127.0.0.1', () => console.log(`listening for ${audience}`));
+provider.listen(Number(port), '127.0.0.1');
