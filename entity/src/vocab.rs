@@ -515,14 +515,6 @@ vocabulary! {
         Assigned => "Assigned",
         /// A watched ticket moved to another stage.
         TicketMoved => "Ticket moved",
-        /// Several alerts in one mail.
-        SlaDigest => "SLA digest",
-        /// A ticket was de-escalated for the second time.
-        DeEscalationLoop => "De-escalated again",
-        /// A pause that was to last until an instant is over.
-        PauseEnded => "Pause ended",
-        /// A stored clock is not what its history says.
-        ClockDrift => "Clock drift",
     }
 
     /// Where a notice stands on its way.
@@ -535,8 +527,6 @@ vocabulary! {
         Failed => "Failed",
         /// No longer true when its turn came.
         Cancelled => "Cancelled",
-        /// Told as a line of a digest, with others that waited for the same recipient.
-        Digested => "Digested",
     }
 
     /// A fact of a ticket that the process names.

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "API")]
 pub struct ApiConfig {
-    /// The origin of pages on another host that may use the API, such as https://support.example.org; may be repeated
+    /// The origin of pages on another host that may use the API, such as `https://support.example.org`; may be repeated
     #[arg(long = "allowed-origin", env = "SECONDLINE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
 

@@ -1,7 +1,7 @@
 //! Decides whether a request is carried out at all, before anything walks its document: every transport asks here.
 //!
-//! In this order: find the document, look at its text ([`scan`]), parse it, measure it ([`measure`]), choose the operation,
-//! count what it costs ([`cost`]) and charge whoever sends it ([`budget`]). What passes is small enough for anything that
+//! In this order: find the document, look at its text (`scan`), parse it, measure it (`measure`), choose the operation,
+//! count what it costs (`cost`) and charge whoever sends it (`budget`). What passes is small enough for anything that
 //! follows. Example: twenty fragments that each spread the one before twice are refused in microseconds, and would keep the
 //! library's validation busy for seconds.
 

@@ -34,7 +34,7 @@ pub struct Loaders {
 pub type Batch = BoxFuture<'static, ()>;
 
 impl Loaders {
-    /// Loaders whose batches whoever carries out the request reads between its steps: see [`super::execute`].
+    /// Loaders whose batches whoever carries out the request reads between its steps: see `super::execute`.
     pub fn stepwise(service: Service, actor: Actor, batches: UnboundedSender<Batch>) -> DataLoader<Self> {
         let hand_over = move |batch: Batch| {
             // Nobody takes it only when nobody waits for it any more.

@@ -1,4 +1,4 @@
-//! Who asks: a bearer token becomes a [`Session`].
+//! Who asks: a bearer token becomes a `Session`.
 //!
 //! No token is fine here, for the schema decides what needs a caller. A token that was sent and is not valid is answered at once.
 

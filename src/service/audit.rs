@@ -1,6 +1,6 @@
 //! The audit log: every change leaves an entry, in its own transaction.
 //!
-//! A use case says what it changed in one line, [`Service::audit`]; where the request came from, the service knows. Example:
+//! A use case says what it changed in one line, `Service::audit`; where the request came from, the service knows. Example:
 //! `self.audit(&tx, actor, now, Change::made(AuditAction::CompanyCreate, row.id, of_company(&row))).await?`.
 
 mod snapshot;

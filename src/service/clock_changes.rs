@@ -1,6 +1,6 @@
 //! What a change of a ticket does to the clocks of its stages.
 //!
-//! A use case makes each change through [`ClockWork`], which carries it out and keeps it for the event that tells of it: so the
+//! A use case makes each change through `ClockWork`, which carries it out and keeps it for the event that tells of it: so the
 //! history says everything from which the clocks can be made again.
 
 use std::{collections::HashMap, sync::Arc};

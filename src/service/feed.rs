@@ -1,9 +1,9 @@
 //! What subscribers hear: every event after it was committed, in order, whichever server wrote it, none twice and none skipped.
 //!
-//! The table is the truth. One task per process, the [`follower`], finds out how far the log is complete; commits of this
+//! The table is the truth. One task per process, the `follower`, finds out how far the log is complete; commits of this
 //! process wake it, and on PostgreSQL those of the other servers (LISTEN/NOTIFY), and it looks by itself twice a second for
-//! what nobody tells. Each [`subscriber`] reads from its own position as far as the log is complete: the latest events from
-//! [`recent`], where they are read once for all of them, earlier ones from the table. One that is slow falls back to the table.
+//! what nobody tells. Each `subscriber` reads from its own position as far as the log is complete: the latest events from
+//! `recent`, where they are read once for all of them, earlier ones from the table. One that is slow falls back to the table.
 //! Example: a client that was away for a day subscribes with the cursor that it heard last, is told what it missed page by
 //! page, and then hears what happens.
 

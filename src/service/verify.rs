@@ -59,7 +59,7 @@ impl Service {
         }
     }
 
-    /// Verifies the clocks of open tickets, and tells administrators what drifted.
+    /// Verifies the clocks of open tickets, and logs what drifted for whoever runs the server.
     pub async fn verify_open_clocks(&self) -> Result<VerifyReport> {
         let report = self.verify_all(true).await?;
         for drift in &report.drifts {

@@ -31,7 +31,7 @@ struct PauseClockInput {
     reason: PauseReason,
     /// What is waited for, in words.
     note: String,
-    /// When the clock goes on by itself; the owner is told. Null: until somebody resumes it.
+    /// When the clock goes on by itself. Null: until somebody resumes it.
     resume_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
