@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 use crate::store::{
-    Result,
+    ROWS, Result,
     criteria::{Comparison, compare},
     page::{Keyset, Page, Window, fetch},
 };
@@ -35,8 +35,8 @@ pub type AlertFilter = Vec<AlertCriterion>;
 
 /// Stores new alerts. A level that the visit has recorded already is not recorded twice.
 pub async fn insert_many(db: &impl ConnectionTrait, alerts: Vec<sla_alert::Model>) -> Result<()> {
-    if !alerts.is_empty() {
-        let rows = alerts.into_iter().map(IntoActiveModel::into_active_model);
+    for some in alerts.chunks(ROWS) {
+        let rows = some.iter().cloned().map(IntoActiveModel::into_active_model);
         let known = OnConflict::columns([sla_alert::Column::VisitId, sla_alert::Column::Level]).do_nothing().to_owned();
         sla_alert::Entity::insert_many(rows).on_conflict(known).exec_without_returning(db).await?;
     }

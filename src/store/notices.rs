@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     domain::process::OPEN,
     store::{
-        Result, StoreError,
+        ROWS, Result, StoreError,
         criteria::{Comparison, compare},
         page::{Keyset, Page, Window, fetch},
     },
@@ -39,8 +39,8 @@ pub type NoticeFilter = Vec<NoticeCriterion>;
 
 /// Puts notices into the outbox. One that is there already, by its dedupe key, is not put twice.
 pub async fn enqueue(db: &impl ConnectionTrait, notices: Vec<notice::Model>) -> Result<()> {
-    if !notices.is_empty() {
-        notice::Entity::insert_many(notices.into_iter().map(IntoActiveModel::into_active_model))
+    for some in notices.chunks(ROWS) {
+        notice::Entity::insert_many(some.iter().cloned().map(IntoActiveModel::into_active_model))
             .on_conflict(OnConflict::column(notice::Column::DedupeKey).do_nothing().to_owned())
             .exec_without_returning(db)
             .await?;
