@@ -21,8 +21,8 @@ use crate::support::{
 
 /// Events that are heard one after the other.
 const EVENTS: u32 = 30;
-/// Less than half of what it takes on average to find that many by looking twice a second.
-const TOLD_WITHIN: Duration = Duration::from_secs(3);
+/// Two thirds of what it takes on average to find that many by looking twice a second.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// Whatever takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(15);
 
