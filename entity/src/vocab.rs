@@ -301,7 +301,7 @@ vocabulary! {
         TicketsWrite => "tickets:write",
         /// Write comments and attach files; sees tickets, too.
         CommentsWrite => "comments:write",
-        /// See companies, contacts and staff, with their addresses.
+        /// See companies, contacts and staff, with their addresses and roles.
         DirectoryRead => "directory:read",
         /// Make and change companies and contacts; sees them, too.
         DirectoryWrite => "directory:write",

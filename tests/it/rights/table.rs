@@ -3,24 +3,37 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
+    sync::Mutex,
 };
 
 use entity::vocab::Scope;
 
 /// Where the table is, as its failures name it.
 pub const FILE: &str = "tests/it/rights/table.md";
-const TEXT: &str = include_str!("table.md");
+/// Where it is for this program.
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/rights/table.md");
+/// Writes the answers of the day into the table, for whoever then reads the difference.
+const REWRITE: &str = "SECONDLINE_REWRITE_RIGHTS";
 /// Letters of the first column: as long as the longest name, so that the columns stand under each other.
 const NAME_WIDTH: usize = 46;
 /// Letters of the other columns, at least.
 const CELL_WIDTH: usize = 4;
+/// Several tests write at the same time.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// What callers of each column are answered, by the name of the row.
 pub type Observed = BTreeMap<String, Vec<String>>;
 
+/// A part of the table.
+#[derive(Default)]
+struct Part {
+    columns: Vec<String>,
+    rows: Observed,
+}
+
 /// The table.
 pub struct Table {
-    sections: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    parts: BTreeMap<String, Part>,
 }
 
 /// Who asks, in the order of the table.
@@ -41,66 +54,73 @@ pub fn short(scope: Scope) -> String {
 impl Table {
     /// Reads the file; what is malformed fails.
     pub fn read() -> Self {
-        let mut sections: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-        let mut section = None;
-        for (number, line) in TEXT.lines().enumerate() {
+        let text = std::fs::read_to_string(PATH).unwrap();
+        let mut parts: BTreeMap<String, Part> = BTreeMap::new();
+        let mut title = None;
+        for (number, line) in text.lines().enumerate() {
             let place = format!("{FILE}:{}", number + 1);
-            if let Some(title) = line.strip_prefix("## ") {
-                section = (!title.starts_with("How ")).then(|| title.to_owned());
+            if let Some(found) = line.strip_prefix("## ") {
+                title = Some(found.to_owned()).filter(|title| is_part(title));
+                let is_new = title.as_ref().is_none_or(|title| parts.insert(title.clone(), Part::default()).is_none());
+                assert!(is_new, "{place}: {found} is there twice");
             }
-            if let (Some(title), true) = (&section, line.starts_with("## ")) {
-                assert!(
-                    sections.insert(title.to_owned(), BTreeMap::new()).is_none(),
-                    "{place}: {title} is there twice"
-                );
-            }
-            let (Some(section), Some(cells)) = (&section, line.strip_prefix('|')) else { continue };
-            let mut cells: Vec<_> = cells.trim_end().trim_end_matches('|').split('|').map(str::trim).collect();
+            let (Some(part), Some(cells)) = (title.as_ref().and_then(|title| parts.get_mut(title)), line.strip_prefix('|'))
+            else {
+                continue;
+            };
+            let cells = cells.trim_end().trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned());
+            let mut cells: Vec<_> = cells.collect();
             let name = cells.remove(0);
             if name.is_empty() {
-                assert_eq!(
-                    cells,
-                    columns(),
-                    "{place}: these are not the columns; a scope has one, and a letter for each word"
-                );
+                part.columns = cells;
             } else if !name.starts_with("---") {
-                assert_eq!(cells.len(), columns().len(), "{place}: a row has a cell for each column");
-                let cells = cells.into_iter().map(str::to_owned).collect();
-                let is_new = sections.get_mut(section).unwrap().insert(name.to_owned(), cells).is_none();
-                assert!(is_new, "{place}: {name} is there twice");
+                assert_eq!(cells.len(), part.columns.len(), "{place}: a row has a cell for each column");
+                assert!(part.rows.insert(name, cells).is_none(), "{place}: the row is there twice");
             }
         }
-        Self { sections }
+        Self { parts }
     }
 
     /// The titles of the parts.
     pub fn sections(&self) -> BTreeSet<&str> {
-        self.sections.keys().map(String::as_str).collect()
+        self.parts.keys().map(String::as_str).collect()
     }
 
     /// What is before the colon in the names of the rows of a part: the field, for what has a row per occasion.
     pub fn fields(&self, section: &str) -> BTreeSet<&str> {
-        let rows = self.sections.get(section).into_iter().flat_map(BTreeMap::keys);
+        let rows = self.parts.get(section).into_iter().flat_map(|part| part.rows.keys());
         rows.map(|name| name.split_once(": ").map_or(name.as_str(), |(field, _)| field)).collect()
     }
 
     /// What a row expects of a column.
     pub fn cell(&self, section: &str, name: &str, column: &str) -> Option<&str> {
-        let place = columns().iter().position(|known| known == column)?;
-        self.sections.get(section)?.get(name)?.get(place).map(String::as_str)
+        let part = self.parts.get(section)?;
+        let place = part.columns.iter().position(|known| known == column)?;
+        part.rows.get(name)?.get(place).map(String::as_str)
     }
 
     /// How the answers differ from a part of the table: each problem says which row to write.
     pub fn differences(&self, section: &str, observed: &Observed) -> Vec<String> {
+        if std::env::var_os(REWRITE).is_some() {
+            rewrite(section, observed);
+            return Vec::new();
+        }
+        let nothing = Part { columns: columns(), ..Part::default() };
+        let part = self.parts.get(section).unwrap_or(&nothing);
+        if part.columns != columns() {
+            return vec![format!(
+                "the part `{section}` of {FILE} has not a column for each caller, who are {:?}. With {REWRITE}=1 this test \
+                 writes the answers of today into the file: then judge the difference",
+                columns()
+            )];
+        }
         let mut problems = Vec::new();
-        let empty = BTreeMap::new();
-        let rows = self.sections.get(section).unwrap_or(&empty);
         for (name, cells) in observed {
             let row = row(name, cells);
-            match rows.get(name) {
+            match part.rows.get(name) {
                 None => problems.push(format!(
                     "{name} has no row in the part `{section}` of {FILE}. These are the answers of today: judge each, mend \
-                     those that are wrong, then add\n{row}"
+                     those that are wrong, then add this (or let {REWRITE}=1 add it):\n{row}"
                 )),
                 Some(expected) if expected != cells => {
                     let mut text = format!("{section}, {name}: ");
@@ -114,12 +134,35 @@ impl Table {
                 Some(_) => {}
             }
         }
-        let unknown = rows.keys().filter(|name| !observed.contains_key(*name));
+        let unknown = part.rows.keys().filter(|name| !observed.contains_key(*name));
         problems.extend(
             unknown.map(|name| format!("{name} in the part `{section}` of {FILE} names nothing: remove the row")),
         );
         problems
     }
+}
+
+/// Whether a heading begins a part of the table, and not of its explanation.
+fn is_part(title: &str) -> bool {
+    !title.starts_with("How ")
+}
+
+/// Writes a part of the table anew, with the prose before it as it was; a new one comes last.
+fn rewrite(section: &str, observed: &Observed) {
+    let _one_at_a_time = WRITING.lock().unwrap();
+    let text = std::fs::read_to_string(PATH).unwrap();
+    let heading = format!("\n## {section}\n");
+    let (before, rest) = text.split_once(&heading).unwrap_or((text.as_str(), ""));
+    let (old, after) = rest.find("\n## ").map_or((rest, ""), |place| rest.split_at(place));
+    let prose: String = old.lines().filter(|line| !line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
+    let prose = if prose.trim().is_empty() { String::new() } else { format!("\n{}\n", prose.trim()) };
+    let mut table = row("", &columns());
+    let rule = table.chars().map(|sign| if sign == '|' { '|' } else { '-' }).collect();
+    for line in std::iter::once(rule).chain(observed.iter().map(|(name, cells)| row(name, cells))) {
+        table.push('\n');
+        table.push_str(&line);
+    }
+    std::fs::write(PATH, format!("{before}{heading}{prose}\n{table}\n{after}")).unwrap();
 }
 
 /// A row as the file has it.
