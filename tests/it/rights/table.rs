@@ -64,7 +64,8 @@ impl Table {
                 let is_new = title.as_ref().is_none_or(|title| parts.insert(title.clone(), Part::default()).is_none());
                 assert!(is_new, "{place}: {found} is there twice");
             }
-            let (Some(part), Some(cells)) = (title.as_ref().and_then(|title| parts.get_mut(title)), line.strip_prefix('|'))
+            let (Some(part), Some(cells)) =
+                (title.as_ref().and_then(|title| parts.get_mut(title)), line.strip_prefix('|'))
             else {
                 continue;
             };
