@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    id::{ClarificationId, CommentId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
+    id::{ClarificationId, CommentId, ContactId, NoticeId, PersonId, SlaAlertId, StageVisitId, TicketId},
     vocab::{NoticeKind, NoticeState},
 };
 
@@ -14,13 +14,18 @@ use crate::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: NoticeId,
-    pub ticket_id: TicketId,
+    /// Null for what is about several tickets.
+    pub ticket_id: Option<TicketId>,
     /// The visit that an SLA notice is about: it is cancelled when that visit has ended.
     pub visit_id: Option<StageVisitId>,
     /// The question that a request is about: it is cancelled when that question was answered.
     pub clarification_id: Option<ClarificationId>,
     /// The comment that it tells of: it is cancelled when that comment was deleted.
     pub comment_id: Option<CommentId>,
+    /// The alert that it tells.
+    pub alert_id: Option<SlaAlertId>,
+    /// The digest that told it in its place.
+    pub digest_id: Option<NoticeId>,
     pub kind: NoticeKind,
     /// The contact it goes to; exactly one of contact and person is set.
     pub contact_id: Option<ContactId>,
@@ -42,13 +47,11 @@ pub struct Model {
     pub leased_until: Option<DateTimeUtc>,
     /// Which claim holds the lease: only its holder may settle.
     pub lease: Option<Uuid>,
-    /// Why it waits, failed, or was cancelled.
+    /// Why it waits, failed, was cancelled, or told in a digest.
     #[sea_orm(column_type = "Text", nullable)]
     pub detail: Option<String>,
     pub created_at: DateTimeUtc,
     pub sent_at: Option<DateTimeUtc>,
-    #[sea_orm(belongs_to, from = "ticket_id", to = "id")]
-    pub ticket: BelongsTo<super::ticket::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

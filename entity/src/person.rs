@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::id::PersonId;
+use crate::id::{CalendarId, PersonId};
 
 /// A member of staff. Their teams are [`crate::person_team`] rows.
 #[sea_orm::model]
@@ -16,6 +16,8 @@ pub struct Model {
     pub email: String,
     pub locale: String,
     pub time_zone: String,
+    /// When they work, so that alerts wait for it; null where they work when their team does.
+    pub calendar_id: Option<CalendarId>,
     pub administrator: bool,
     /// A person who left keeps their history, but neither signs in nor gets mail.
     pub active: bool,

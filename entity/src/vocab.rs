@@ -515,10 +515,20 @@ vocabulary! {
         Assigned => "Assigned",
         /// A watched ticket moved to another stage.
         TicketMoved => "Ticket moved",
+        /// Several SLA alerts in one mail.
+        SlaDigest => "SLA digest",
+        /// A ticket was de-escalated again.
+        DeEscalationLoop => "De-escalation loop",
+        /// A pause ended by itself, and the clock goes on.
+        PauseEnded => "Pause ended",
+        /// Stored clocks are not what their history says.
+        ClockDrift => "Clock drift",
     }
 
     /// Where a notice stands on its way.
     NoticeState {
+        /// Waiting for the recipient's working hours, and for what else they are to be alerted to.
+        Held => "Held",
         /// Waiting for its turn, or for its next attempt.
         Queued => "Queued",
         /// Taken over by the mail server.
@@ -527,6 +537,22 @@ vocabulary! {
         Failed => "Failed",
         /// No longer true when its turn came.
         Cancelled => "Cancelled",
+        /// Told together with others, in a digest.
+        Digested => "Digested",
+    }
+
+    /// What became of a delivery date that the client was told.
+    PromiseOutcome {
+        /// It can still be kept.
+        Open => "Open",
+        /// The fix was delivered by then.
+        Kept => "Kept",
+        /// Another date was promised in its place.
+        Replaced => "Replaced",
+        /// It has passed without a delivery, or the delivery came later.
+        Broken => "Broken",
+        /// The ticket was closed without a fix, or went to another pipeline.
+        Withdrawn => "Withdrawn",
     }
 
     /// A fact of a ticket that the process names.

@@ -29,6 +29,7 @@ pub(super) async fn add_person(arguments: PersonArgs) -> Result<()> {
         manages: Some(arguments.manages),
         administrator: Some(arguments.administrator),
         active: None,
+        calendar: None,
     };
     let added = service.create_person(&Actor::System, input).await?;
     service.close().await;

@@ -76,7 +76,8 @@ pub(super) async fn list_outbox(state: Option<NoticeState>, limit: u64, common: 
 }
 
 fn row(notice: &notice::Model) -> [String; 9] {
-    let next = (notice.state == NoticeState::Queued).then_some(notice.next_attempt_at);
+    let waits = matches!(notice.state, NoticeState::Held | NoticeState::Queued);
+    let next = waits.then_some(notice.next_attempt_at);
     [
         notice.id.to_string(),
         notice.state.label().to_lowercase(),

@@ -16,6 +16,7 @@ pub mod notice;
 pub mod policy;
 pub mod priority;
 pub mod process;
+pub mod promise;
 pub mod refusal;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -1,24 +1,39 @@
 //! What people are told, as facts. Which words say it is `crate::notice`'s matter, and which wire carries it is
 //! `crate::delivery`'s.
 //!
-//! Pure: imports only the vocabulary. A row of the outbox is complete in itself: [`NoticeContent`] holds everything a mail
-//! needs, as it was when the change was made. Example: entering Fixing makes a `DeliveryDateSet` for the ticket's contact.
+//! Pure: imports the vocabulary and working time. A row of the outbox is complete in itself: [`NoticeContent`] holds everything a
+//! mail needs, as it was when the change was made. Example: entering Fixing makes a `DeliveryDateSet` for the ticket's contact.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::vocab::{AlertLevel, NoticeKind, Stage, Visibility};
+use entity::vocab::{AlertCause, AlertLevel, DeEscalationReason, NoticeKind, PauseReason, Priority, Stage, Visibility};
 use serde::{Deserialize, Serialize};
+
+use crate::domain::calendar::timeline::Timeline;
+
+/// So many alerts to one recipient at once are mails of their own; more become one digest.
+pub const MOST_SINGLE_ALERTS: usize = 5;
+/// So many alerts of a digest, and tickets of a drift, are listed; of more, only the number is told.
+const MOST_LISTED: usize = 100;
 
 /// Everything a mail says, apart from its recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeContent {
+    /// The ticket that it is about; none for what is about several.
+    #[serde(flatten)]
+    pub ticket: Option<TicketLabel>,
+    /// What is being told.
+    pub facts: NoticeFacts,
+}
+
+/// How people know a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketLabel {
     /// The ticket's human key, such as `L2-123`.
     pub ticket_key: String,
     /// The ticket's subject.
     pub ticket_subject: String,
     /// The name of the client company.
     pub company_name: String,
-    /// What is being told.
-    pub facts: NoticeFacts,
 }
 
 /// What is being told, one variant per [`NoticeKind`].
@@ -51,6 +66,59 @@ pub enum NoticeFacts {
     Assigned { stage: Stage, assigned_by: String },
     /// To watching staff: the ticket moved to another stage.
     TicketMoved { from: Stage, to: Stage, moved_by: String },
+    /// To staff: several alerts in place of a mail each, of which the first are listed; how many there are, and why they came.
+    SlaDigest { alerts: Vec<DigestedAlert>, total: usize, found_late: usize, changed: usize },
+    /// To the managers of both teams: the ticket was de-escalated, for the `count`th time.
+    DeEscalationLoop { from: Stage, to: Stage, count: i32, reasons: Vec<DeEscalationReason> },
+    /// To the owner: the pause ended by itself, and the clock runs out at `due_at`.
+    PauseEnded { stage: Stage, reasons: Vec<PauseReason>, due_at: Option<DateTime<Utc>> },
+    /// To administrators: the stored clocks of these tickets are not what their history says; the first are listed.
+    ClockDrift { tickets: Vec<DriftedTicket>, total: usize },
+}
+
+/// One alert of a digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestedAlert {
+    /// Its ticket.
+    pub ticket: TicketLabel,
+    /// The stage whose clock it is about.
+    pub stage: Stage,
+    /// How far it has climbed.
+    pub level: AlertLevel,
+    /// When the clock runs out, or ran out.
+    pub due_at: DateTime<Utc>,
+    /// Why it came when it came.
+    pub cause: AlertCause,
+}
+
+/// A ticket whose stored clocks are not what its history says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftedTicket {
+    /// Its human key.
+    pub ticket_key: String,
+    /// What differs.
+    pub differences: Vec<String>,
+}
+
+/// What a visit shows when mail about it is about to leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VisitState {
+    /// Whether the ticket left the stage.
+    pub is_left: bool,
+    /// When its clock runs out; none while it is paused.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Whether somebody has taken charge of its alerts.
+    pub is_acknowledged: bool,
+    /// Whether a manager excused its breach.
+    pub is_excused: bool,
+}
+
+/// When mail that can wait leaves: at once for an Urgent ticket, else when its recipient works next.
+pub fn leaves_at(priority: Option<Priority>, hours: &Timeline, now: DateTime<Utc>) -> DateTime<Utc> {
+    if priority == Some(Priority::Urgent) {
+        return now;
+    }
+    hours.open_intervals(now).next().map_or(now, |open| open.start)
 }
 
 impl NoticeFacts {
@@ -70,6 +138,49 @@ impl NoticeFacts {
             Self::CommentAdded { .. } => NoticeKind::CommentAdded,
             Self::Assigned { .. } => NoticeKind::Assigned,
             Self::TicketMoved { .. } => NoticeKind::TicketMoved,
+            Self::SlaDigest { .. } => NoticeKind::SlaDigest,
+            Self::DeEscalationLoop { .. } => NoticeKind::DeEscalationLoop,
+            Self::PauseEnded { .. } => NoticeKind::PauseEnded,
+            Self::ClockDrift { .. } => NoticeKind::ClockDrift,
+        }
+    }
+
+    /// Several alerts as one, the highest levels first and of each level what ran out first.
+    pub fn digest(mut alerts: Vec<DigestedAlert>) -> Self {
+        alerts.sort_by(|one, other| other.level.cmp(&one.level).then(one.due_at.cmp(&other.due_at)));
+        let caused_by = |cause| alerts.iter().filter(|alert| alert.cause == cause).count();
+        let (found_late, changed) = (caused_by(AlertCause::Downtime), caused_by(AlertCause::Change));
+        let total = alerts.len();
+        alerts.truncate(MOST_LISTED);
+        Self::SlaDigest { alerts, total, found_late, changed }
+    }
+
+    /// Tickets whose clocks drifted.
+    pub fn drift(mut tickets: Vec<DriftedTicket>) -> Self {
+        let total = tickets.len();
+        tickets.truncate(MOST_LISTED);
+        Self::ClockDrift { tickets, total }
+    }
+
+    /// Why it is no longer true of the visit that it is about; none while it is.
+    pub fn outlived_by(&self, visit: &VisitState) -> Option<&'static str> {
+        match self {
+            _ if visit.is_left => Some("the ticket had left the stage"),
+            Self::SlaWarning { .. }
+            | Self::SlaBreach { .. }
+            | Self::SlaEscalation { .. }
+            | Self::DeliveryOverdue { .. }
+                if visit.is_acknowledged =>
+            {
+                Some("somebody had taken charge of it")
+            }
+            Self::SlaWarning { due_at, .. } if visit.due_at != Some(*due_at) => {
+                Some("its clock had been moved or paused")
+            }
+            Self::SlaBreach { .. } | Self::SlaEscalation { .. } | Self::DeliveryOverdue { .. } if visit.is_excused => {
+                Some("the breach had been excused")
+            }
+            _ => None,
         }
     }
 
@@ -88,7 +199,11 @@ impl NoticeFacts {
             | Self::SlaEscalation { .. }
             | Self::DeliveryOverdue { .. }
             | Self::Assigned { .. }
-            | Self::TicketMoved { .. } => false,
+            | Self::TicketMoved { .. }
+            | Self::SlaDigest { .. }
+            | Self::DeEscalationLoop { .. }
+            | Self::PauseEnded { .. }
+            | Self::ClockDrift { .. } => false,
         }
     }
 }

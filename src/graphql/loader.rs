@@ -59,6 +59,9 @@ pub struct AlertsOf(pub TicketId);
 /// The notices of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoticesOf(pub TicketId);
+/// The notices that tell an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoticesOfAlert(pub SlaAlertId);
 /// A stretch of the comments of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CommentsOf(pub TicketId, pub Stretch);
@@ -166,7 +169,19 @@ impl Loader<NoticesOf> for Loaders {
 
     async fn load(&self, keys: &[NoticesOf]) -> Loaded<NoticesOf, Vec<WithNames<notice::Model>>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        Ok(grouped(self.service.notices_of(&self.actor, &ids).await?, |notice| NoticesOf(notice.row.ticket_id)))
+        let rows = self.service.notices_of(&self.actor, &ids).await?;
+        Ok(grouped_by(rows, |notice| notice.row.ticket_id.map(NoticesOf)))
+    }
+}
+
+impl Loader<NoticesOfAlert> for Loaders {
+    type Value = Vec<WithNames<notice::Model>>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[NoticesOfAlert]) -> Loaded<NoticesOfAlert, Vec<WithNames<notice::Model>>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = self.service.notices_of_alerts(&self.actor, &ids).await?;
+        Ok(grouped_by(rows, |notice| notice.row.alert_id.map(NoticesOfAlert)))
     }
 }
 
@@ -226,13 +241,8 @@ impl Loader<AttachmentsOfComment> for Loaders {
 
     async fn load(&self, keys: &[AttachmentsOfComment]) -> Loaded<AttachmentsOfComment, Vec<AttachmentView>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut files: HashMap<_, Vec<_>> = HashMap::new();
-        for file in self.service.attachments_of_comments(&self.actor, &ids).await? {
-            if let Some(comment) = file.row.comment_id {
-                files.entry(AttachmentsOfComment(comment)).or_default().push(file);
-            }
-        }
-        Ok(files)
+        let files = self.service.attachments_of_comments(&self.actor, &ids).await?;
+        Ok(grouped_by(files, |file| file.row.comment_id.map(AttachmentsOfComment)))
     }
 }
 
@@ -317,9 +327,16 @@ impl Loader<AccessTokenId> for Loaders {
 }
 
 fn grouped<K: Eq + Hash, V>(rows: Vec<V>, key: impl Fn(&V) -> K) -> HashMap<K, Vec<V>> {
+    grouped_by(rows, |row| Some(key(row)))
+}
+
+/// The rows that have a key, by it.
+fn grouped_by<K: Eq + Hash, V>(rows: Vec<V>, key: impl Fn(&V) -> Option<K>) -> HashMap<K, Vec<V>> {
     let mut groups: HashMap<K, Vec<V>> = HashMap::new();
     for row in rows {
-        groups.entry(key(&row)).or_default().push(row);
+        if let Some(key) = key(&row) {
+            groups.entry(key).or_default().push(row);
+        }
     }
     groups
 }

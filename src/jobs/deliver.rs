@@ -14,6 +14,7 @@ pub(super) async fn run(tools: Tools) -> Result<(), ServiceError> {
             outbox.retried = report.retried,
             outbox.failed = report.failed,
             outbox.cancelled = report.cancelled,
+            outbox.digested = report.digested,
             "mails were handed over"
         );
     }

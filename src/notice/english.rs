@@ -10,7 +10,7 @@ use entity::vocab::Visibility;
 
 use super::text::{many_lines, one_line};
 use super::{Bodies, Page, RenderError};
-use crate::domain::notice::NoticeFacts;
+use crate::domain::notice::{DigestedAlert, DriftedTicket, NoticeFacts};
 
 /// Declares the two templates of a kind, the text's `lead` block being the sentence that also leads the HTML, and the
 /// function that fills them.
@@ -86,6 +86,36 @@ letter!(
     "en/ticket_moved.html"
 );
 
+letter!(
+    sla_digest(total: usize, cause: Option<&'a str>, found_late: usize, changed: usize, lines: &'a [String], more: usize),
+    "en/sla_digest.txt",
+    "en/sla_digest.html"
+);
+letter!(
+    de_escalation_loop(from: &'a str, to: &'a str, count: i32, reasons: &'a str),
+    "en/de_escalation_loop.txt",
+    "en/de_escalation_loop.html"
+);
+letter!(
+    pause_ended(stage: &'a str, reasons: &'a str, due: Option<&'a str>),
+    "en/pause_ended.txt",
+    "en/pause_ended.html"
+);
+letter!(
+    clock_drift(total: usize, lines: &'a [String], more: usize),
+    "en/clock_drift.txt",
+    "en/clock_drift.html"
+);
+
+/// What mail is about that is not about one ticket.
+pub(super) fn title(facts: &NoticeFacts) -> String {
+    match facts {
+        NoticeFacts::SlaDigest { total, .. } => format!("{total} SLA alerts"),
+        NoticeFacts::ClockDrift { .. } => "Stored clocks have drifted".to_owned(),
+        other => other.kind().label().to_owned(),
+    }
+}
+
 /// Says the facts in English, instants in `zone` and UTC.
 pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<Bodies, RenderError> {
     match facts {
@@ -117,6 +147,51 @@ pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<B
         NoticeFacts::TicketMoved { from, to, moved_by } => {
             ticket_moved(page, from.label(), to.label(), &one_line(moved_by))
         }
+        NoticeFacts::SlaDigest { alerts, total, found_late, changed } => {
+            let lines: Vec<_> = alerts.iter().map(|alert| digested(alert, zone)).collect();
+            let cause = cause(*total, *found_late, *changed);
+            sla_digest(page, *total, cause, *found_late, *changed, &lines, total.saturating_sub(lines.len()))
+        }
+        NoticeFacts::DeEscalationLoop { from, to, count, reasons } => {
+            let reasons: Vec<_> = reasons.iter().map(|reason| reason.label()).collect();
+            de_escalation_loop(page, from.label(), to.label(), *count, &reasons.join(", "))
+        }
+        NoticeFacts::PauseEnded { stage, reasons, due_at } => {
+            let reasons: Vec<_> = reasons.iter().map(|reason| reason.label()).collect();
+            let due = due_at.map(|due_at| instant(due_at, zone));
+            pause_ended(page, stage.label(), &reasons.join(", "), due.as_deref())
+        }
+        NoticeFacts::ClockDrift { tickets, total } => {
+            let line =
+                |ticket: &DriftedTicket| format!("{}: {}", ticket.ticket_key, one_line(&ticket.differences.join("; ")));
+            let lines: Vec<_> = tickets.iter().map(line).collect();
+            clock_drift(page, *total, &lines, total.saturating_sub(lines.len()))
+        }
+    }
+}
+
+/// One alert of a digest, on one line.
+fn digested(alert: &DigestedAlert, zone: Tz) -> String {
+    let ticket = &alert.ticket;
+    format!(
+        "{}: {}, {} ({}), {}, due {}",
+        alert.level,
+        ticket.ticket_key,
+        one_line(&ticket.ticket_subject),
+        one_line(&ticket.company_name),
+        alert.stage,
+        instant(alert.due_at, zone)
+    )
+}
+
+/// Why they all came together, where it is the same for all.
+fn cause(total: usize, found_late: usize, changed: usize) -> Option<&'static str> {
+    if found_late == total {
+        Some("they were found late, after a time in which nobody looked at the clocks")
+    } else if changed == total {
+        Some("a policy, a calendar or a due time was changed")
+    } else {
+        None
     }
 }
 

@@ -16,7 +16,8 @@ mod tests;
 use chrono_tz::Tz;
 use entity::vocab::NoticeKind;
 
-use crate::domain::notice::NoticeContent;
+use self::text::one_line;
+use crate::domain::notice::{NoticeContent, TicketLabel};
 
 /// The person a mail is for.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ pub struct Site {
 /// A mail in words, ready for a wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderedNotice {
-    /// One line without control characters, the same for every mail of a ticket so that they stay one thread.
+    /// One line without control characters; the same for every mail of a ticket, so that they stay one thread.
     pub subject: String,
     /// The body as plain text, lines separated by `\n`.
     pub text: String,
@@ -69,6 +70,8 @@ pub enum RenderError {
 /// What every template sees, cleaned of control characters.
 struct Page<'a> {
     subject: &'a str,
+    /// Whether it is about one ticket; the next three are empty where it is about several.
+    has_ticket: bool,
     key: String,
     ticket_subject: String,
     company: String,
@@ -102,14 +105,25 @@ pub fn render(content: &NoticeContent, recipient: &Recipient, site: &Site) -> Re
     if recipient.is_client && !content.facts.is_for_clients() {
         return Err(RenderError::NotForClients(kind));
     }
-    let key = text::one_line(&content.ticket_key);
-    let ticket_subject = text::one_line(&content.ticket_subject);
-    let subject = format!("[{key}] {ticket_subject}").trim_end().to_owned();
+    let line = |of: fn(&TicketLabel) -> &String| {
+        content.ticket.as_ref().map(of).map_or_else(String::new, |text| one_line(text))
+    };
+    let (key, ticket_subject) = (line(|ticket| &ticket.ticket_key), line(|ticket| &ticket.ticket_subject));
+    let has_ticket = content.ticket.is_some();
+    let (subject, path) = if has_ticket {
+        (format!("[{key}] {ticket_subject}").trim_end().to_owned(), format!("/tickets/{key}"))
+    } else {
+        let title = match Locale::of(&recipient.locale) {
+            Locale::English => english::title(&content.facts),
+        };
+        (format!("[{}] {title}", site.product_name), String::new())
+    };
     let page = Page {
         subject: &subject,
-        link: site.public_url.as_deref().map(|url| format!("{}/tickets/{key}", url.trim_end_matches('/'))),
-        company: text::one_line(&content.company_name),
-        name: text::one_line(&recipient.name),
+        link: site.public_url.as_deref().map(|url| format!("{}{path}", url.trim_end_matches('/'))),
+        has_ticket,
+        company: line(|ticket| &ticket.company_name),
+        name: one_line(&recipient.name),
         is_client: recipient.is_client,
         product: &site.product_name,
         host: &site.mail_host,

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use entity::vocab::{AlertLevel, Stage, Visibility};
+use entity::vocab::{AlertCause, AlertLevel, DeEscalationReason, PauseReason, Stage, Visibility};
 
 use super::{Recipient, RenderError, RenderedNotice, Site, english, render, text};
-use crate::domain::notice::{NoticeContent, NoticeFacts};
+use crate::domain::notice::{DigestedAlert, DriftedTicket, NoticeContent, NoticeFacts, TicketLabel};
 
 fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -43,13 +43,20 @@ fn site() -> Site {
     }
 }
 
-fn content(facts: NoticeFacts) -> NoticeContent {
-    NoticeContent {
+fn label() -> TicketLabel {
+    TicketLabel {
         ticket_key: "L2-123".into(),
         ticket_subject: "Export stops at 10 % <all clients> & \"counts\"".into(),
         company_name: "Acme & Sons".into(),
-        facts,
     }
+}
+
+fn content(facts: NoticeFacts) -> NoticeContent {
+    NoticeContent { ticket: is_about_a_ticket(&facts).then(label), facts }
+}
+
+fn is_about_a_ticket(facts: &NoticeFacts) -> bool {
+    !matches!(facts, NoticeFacts::SlaDigest { .. } | NoticeFacts::ClockDrift { .. })
 }
 
 fn to_client(facts: NoticeFacts) -> RenderedNotice {
@@ -90,7 +97,32 @@ fn every_kind() -> Vec<NoticeFacts> {
         },
         NoticeFacts::Assigned { stage: Stage::Replicating, assigned_by: "Mona Adler".into() },
         NoticeFacts::TicketMoved { from: Stage::Verifying, to: Stage::ClosedResolved, moved_by: "Mona Adler".into() },
+        NoticeFacts::digest(vec![
+            digested(AlertLevel::Warning, AlertCause::Clock),
+            digested(AlertLevel::Breach, AlertCause::Downtime),
+            digested(AlertLevel::EscalationTwo, AlertCause::Change),
+        ]),
+        NoticeFacts::DeEscalationLoop {
+            from: Stage::Replicating,
+            to: Stage::Validating,
+            count: 2,
+            reasons: DeEscalationReason::all().take(2).collect(),
+        },
+        NoticeFacts::PauseEnded {
+            stage: Stage::Estimating,
+            reasons: vec![PauseReason::WaitingThirdParty],
+            due_at: Some(due_at),
+        },
+        NoticeFacts::drift(vec![DriftedTicket {
+            ticket_key: "L2-123".into(),
+            differences: vec!["due_at is 1, its history says 2".into()],
+        }]),
     ]
+}
+
+fn digested(level: AlertLevel, cause: AlertCause) -> DigestedAlert {
+    let due_at = instant("2026-11-27T16:00:00Z");
+    DigestedAlert { ticket: label(), stage: Stage::Validating, level, due_at, cause }
 }
 
 fn is_for_staff(facts: &NoticeFacts) -> bool {
@@ -108,7 +140,7 @@ fn every_kind_reads_well() {
 
 #[test]
 fn the_subject_is_the_same_for_every_kind() {
-    for facts in every_kind() {
+    for facts in every_kind().into_iter().filter(is_about_a_ticket) {
         assert_eq!(to_staff(facts).subject, "[L2-123] Export stops at 10 % <all clients> & \"counts\"");
     }
 }
@@ -174,12 +206,8 @@ fn markup_of_people_is_shown_not_obeyed() {
         answer: format!("{attack}\n{attack}"),
         answered_by: attack.into(),
     };
-    let content = NoticeContent {
-        ticket_key: "L2-123".into(),
-        ticket_subject: attack.into(),
-        company_name: attack.into(),
-        facts,
-    };
+    let label = TicketLabel { ticket_subject: attack.into(), company_name: attack.into(), ..label() };
+    let content = NoticeContent { ticket: Some(label), facts };
     let mail = render(&content, &Recipient { name: attack.into(), ..staff() }, &site()).unwrap();
     assert!(!mail.html.contains("<script") && !mail.html.contains("<img"));
     assert!(mail.text.contains(attack), "the plain text shows it as it was typed");
@@ -187,9 +215,13 @@ fn markup_of_people_is_shown_not_obeyed() {
 
 #[test]
 fn a_subject_cannot_carry_headers() {
-    let mut content = content(NoticeFacts::DeliveryDateSet { date: date("2026-11-27") });
-    content.ticket_subject = "Broken\r\nBcc: all@example.org\n\n\0Hello\u{2028}there\u{202E}".into();
-    content.company_name = "Acme\r\nX-Evil: 1".into();
+    let label = TicketLabel {
+        ticket_subject: "Broken\r\nBcc: all@example.org\n\n\0Hello\u{2028}there\u{202E}".into(),
+        company_name: "Acme\r\nX-Evil: 1".into(),
+        ..label()
+    };
+    let facts = NoticeFacts::DeliveryDateSet { date: date("2026-11-27") };
+    let content = NoticeContent { ticket: Some(label), facts };
     let recipient = Recipient { name: "Ana\r\nX-Evil: 1".into(), ..staff() };
     let mail = render(&content, &recipient, &site()).unwrap();
     assert_eq!(mail.subject, "[L2-123] Broken Bcc: all@example.org Hello there");
@@ -221,6 +253,28 @@ fn unknown_languages_read_english() {
         let recipient = Recipient { locale: locale.into(), ..client() };
         assert_eq!(render(&content(facts.clone()), &recipient, &site()).unwrap(), to_client(facts.clone()));
     }
+}
+
+#[test]
+fn a_digest_names_the_cause_that_all_its_alerts_have() {
+    let lead = |causes: [AlertCause; 2]| {
+        let alerts = causes.map(|cause| digested(AlertLevel::Breach, cause)).to_vec();
+        to_staff(NoticeFacts::digest(alerts)).text.lines().nth(2).unwrap().to_owned()
+    };
+    let late = "2 SLA alerts came together: they were found late, after a time in which nobody looked at the clocks.";
+    assert_eq!(lead([AlertCause::Downtime; 2]), late);
+    let changed = "2 SLA alerts came together: a policy, a calendar or a due time was changed.";
+    assert_eq!(lead([AlertCause::Change; 2]), changed);
+    assert_eq!(lead([AlertCause::Clock, AlertCause::Change]), "2 SLA alerts came together.");
+}
+
+#[test]
+fn a_digest_of_very_many_lists_the_highest_levels() {
+    let alerts = (0..150)
+        .map(|number| digested(if number < 120 { AlertLevel::Warning } else { AlertLevel::Breach }, AlertCause::Clock));
+    let mail = to_staff(NoticeFacts::digest(alerts.collect()));
+    assert_eq!(mail.subject, "[Secondline] 150 SLA alerts");
+    assert_eq!((mail.text.matches("- Breach:").count(), mail.text.matches("- and 50 more").count()), (30, 1));
 }
 
 #[test]

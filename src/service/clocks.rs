@@ -16,6 +16,7 @@ use crate::{
         event::{Event, EventData},
         facts::{TEXT_LIMIT, clean_text},
         moves,
+        notice::NoticeFacts,
         policy::is_for_staff,
         refusal::{Code, Problem},
         ticket::Ticket,
@@ -233,6 +234,10 @@ impl Service {
             return Ok(false);
         }
         let event = resumed(&mut work, &reasons, now)?;
+        if let Some(visit) = work.running() {
+            let facts = NoticeFacts::PauseEnded { stage: visit.stage, reasons, due_at: visit.due_at };
+            self.tell_woken(&tx, &ticket, visit, &facts, now).await?;
+        }
         self.store_handled(&tx, &actor, &ticket, (work, event), now).await?;
         self.commit(tx).await?;
         Ok(true)

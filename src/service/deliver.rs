@@ -52,6 +52,8 @@ pub struct DeliveryReport {
     pub failed: usize,
     /// No longer true.
     pub cancelled: usize,
+    /// Alerts that are told in a digest.
+    pub digested: usize,
 }
 
 impl Service {
@@ -67,6 +69,9 @@ impl Service {
             if stop.is_cancelled() {
                 return Ok(report);
             }
+            let released = self.release_held().await?;
+            report.cancelled += released.cancelled;
+            report.digested += released.digested;
             let now = self.clock.now();
             let lease = self.clock.new_uuid();
             let claimed = store::notices::claim(&self.db, now, now + LEASE, lease, AT_ONCE).await?;
@@ -125,9 +130,10 @@ impl Service {
     /// Why a notice is no longer true; checked just before it is sent.
     async fn obsolete(&self, notice: &notice::Model) -> Result<Option<&'static str>> {
         if let Some(visit) = notice.visit_id
-            && !store::notices::visit_is_open(&self.db, visit).await?
+            && let Some(state) = store::notices::visit_states(&self.db, &[visit]).await?.get(&visit)
+            && let Some(why) = store::notices::content(notice)?.facts.outlived_by(state)
         {
-            return Ok(Some("the ticket had left the stage"));
+            return Ok(Some(why));
         }
         if let Some(question) = notice.clarification_id
             && !store::notices::question_is_open(&self.db, question).await?
@@ -139,8 +145,9 @@ impl Service {
         {
             return Ok(Some("the comment had been deleted"));
         }
+        let Some(ticket) = notice.ticket_id else { return Ok(None) };
         if notice.kind == NoticeKind::Assigned
-            && store::notices::assignee_of(&self.db, notice.ticket_id).await? != notice.person_id
+            && store::notices::assignee_of(&self.db, ticket).await? != notice.person_id
         {
             return Ok(Some("the ticket had been assigned to somebody else"));
         }
@@ -149,7 +156,7 @@ impl Service {
             NoticeKind::ClosedUnresolved => Stage::ClosedUnresolved,
             _ => return Ok(None),
         };
-        let stage = store::notices::stage_of(&self.db, notice.ticket_id).await?;
+        let stage = store::notices::stage_of(&self.db, ticket).await?;
         Ok((stage != Some(closed_as)).then_some("the ticket had been reopened"))
     }
 
@@ -166,16 +173,18 @@ impl Service {
             Ok(mail) => mail,
             Err(error) => return Ok(Settlement::Failed { detail: error.to_string() }),
         };
-        let thread = Thread {
-            ticket_key: content.ticket_key,
-            first_in_thread: !store::notices::continues_thread(&self.db, notice).await?,
+        let thread = match content.ticket.map(|ticket| ticket.ticket_key) {
+            Some(ticket_key) => {
+                Some(Thread { ticket_key, first_in_thread: !store::notices::continues_thread(&self.db, notice).await? })
+            }
+            None => None,
         };
         let envelope = Envelope {
             message_id: format!("{}@{}", notice.id.0, route.site.mail_host),
             from: route.from.clone(),
             to_name: recipient.name,
             to_address: recipient.address,
-            thread: Some(thread),
+            thread,
             date: notice.created_at,
             mail,
         };

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use entity::{
     company, contact,
-    id::{CompanyId, ContactId, PersonId, TicketSubtypeId},
+    id::{CalendarId, CompanyId, ContactId, PersonId, TicketSubtypeId},
     person, ticket_subtype,
     vocab::{AuditAction, Category, CompanyTier, Team},
 };
@@ -51,6 +51,8 @@ pub struct PersonInput {
     pub manages: Option<Vec<Team>>,
     pub administrator: Option<bool>,
     pub active: Option<bool>,
+    /// When they work; `Some(None)` says when their team does.
+    pub calendar: Option<Option<CalendarId>>,
 }
 
 /// Particulars that were checked.
@@ -200,6 +202,7 @@ impl Service {
                 email,
                 locale,
                 time_zone,
+                calendar_id: input.calendar.flatten(),
                 administrator: input.administrator.unwrap_or(false),
                 active: input.active.unwrap_or(true),
                 oidc_subject: None,
@@ -210,6 +213,7 @@ impl Service {
             manages: distinct(input.manages.unwrap_or_default()),
         };
         let tx = self.begin().await?;
+        known_calendar(&tx, row.person.calendar_id).await?;
         store::directory::insert_person(&tx, &row).await.map_err(|error| taken(error, "email", "person"))?;
         let change = Change::made(AuditAction::PersonCreate, row.person.id, of_person(&row));
         self.audit(&tx, actor, row.person.created_at, change).await?;
@@ -246,11 +250,13 @@ impl Service {
                 email,
                 locale,
                 time_zone,
+                calendar_id: input.calendar.unwrap_or(stored.person.calendar_id),
                 administrator: input.administrator.unwrap_or(stored.person.administrator),
                 active: input.active.unwrap_or(stored.person.active),
                 ..stored.person
             },
         };
+        known_calendar(&tx, row.person.calendar_id).await?;
         if was_administrator && !is_administrator(&row) {
             let field = if row.person.active { "isAdministrator" } else { "isActive" };
             another_administrator(&tx, id, field).await?;
@@ -365,6 +371,15 @@ async fn another_administrator(tx: &DatabaseTransaction, than: PersonId, field: 
     }
     let message = "this is the only active administrator; make another one first";
     Err(Problem::at(Code::Invalid, field, message).into())
+}
+
+async fn known_calendar(tx: &DatabaseTransaction, id: Option<CalendarId>) -> Result<()> {
+    match id {
+        Some(id) if store::policies::calendar(tx, id).await?.is_none() => {
+            Err(Problem::at(Code::Unknown, "calendarId", "there is no such calendar").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn taken(error: StoreError, field: &str, what: &str) -> ServiceError {

@@ -3,6 +3,7 @@
 //! May import: `store`, `domain`, `notice`, `delivery`, `oidc`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
+mod alerting;
 pub mod attachments;
 pub mod audit;
 pub mod clarifications;

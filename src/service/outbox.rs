@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{ClarificationId, CommentId, NoticeId, PersonId, StageVisitId},
+    id::{ClarificationId, CommentId, NoticeId, PersonId, SlaAlertId, StageVisitId},
     notice, person,
     vocab::{AuditAction, NoticeState, Stage},
 };
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     domain::{
         actor::{Action, Actor},
-        notice::{NoticeContent, NoticeFacts},
+        notice::{NoticeContent, NoticeFacts, TicketLabel},
         policy::Recipients,
         process,
         refusal::{Code, Problem},
@@ -30,6 +30,7 @@ pub(super) struct About {
     pub visit_id: Option<StageVisitId>,
     pub clarification_id: Option<ClarificationId>,
     pub comment_id: Option<CommentId>,
+    pub alert_id: Option<SlaAlertId>,
 }
 
 impl Service {
@@ -71,7 +72,7 @@ impl Service {
         now: DateTime<Utc>,
     ) -> Result<notice::Model> {
         let key = format!("{}:{occasion}:{}", facts.kind().word(), contact.id);
-        let row = self.row(ticket, facts, about, key, now)?;
+        let row = self.row(Some(ticket), facts, about, key, now)?;
         Ok(notice::Model {
             contact_id: Some(contact.id),
             to_name: contact.name.clone(),
@@ -86,6 +87,29 @@ impl Service {
     pub(super) fn to_person(
         &self,
         ticket: &Ticket,
+        person: &person::Model,
+        facts: NoticeFacts,
+        about: About,
+        occasion: &str,
+        now: DateTime<Utc>,
+    ) -> Result<notice::Model> {
+        self.to_staff(Some(ticket), person, facts, about, occasion, now)
+    }
+
+    /// A notice to a member of staff about several tickets.
+    pub(super) fn to_person_of_many(
+        &self,
+        person: &person::Model,
+        facts: NoticeFacts,
+        occasion: &str,
+        now: DateTime<Utc>,
+    ) -> Result<notice::Model> {
+        self.to_staff(None, person, facts, About::default(), occasion, now)
+    }
+
+    fn to_staff(
+        &self,
+        ticket: Option<&Ticket>,
         person: &person::Model,
         facts: NoticeFacts,
         about: About,
@@ -122,25 +146,27 @@ impl Service {
 
     fn row(
         &self,
-        ticket: &Ticket,
+        ticket: Option<&Ticket>,
         facts: NoticeFacts,
         about: About,
         dedupe_key: String,
         now: DateTime<Utc>,
     ) -> Result<notice::Model> {
         let kind = facts.kind();
-        let content = NoticeContent {
+        let label = |ticket: &Ticket| TicketLabel {
             ticket_key: ticket.key(),
             ticket_subject: ticket.facts.subject.clone(),
             company_name: ticket.company.name.clone(),
-            facts,
         };
+        let content = NoticeContent { ticket: ticket.map(label), facts };
         Ok(notice::Model {
             id: self.clock.new_id(NoticeId),
-            ticket_id: ticket.id,
+            ticket_id: ticket.map(|ticket| ticket.id),
             visit_id: about.visit_id,
             clarification_id: about.clarification_id,
             comment_id: about.comment_id,
+            alert_id: about.alert_id,
+            digest_id: None,
             kind,
             contact_id: None,
             person_id: None,

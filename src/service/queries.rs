@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use entity::{
     calendar, calendar_version, clarification, company, contact,
-    id::{AccessTokenId, CalendarId, CompanyId, ContactId, PersonId, SlaPolicyId, TicketId},
+    id::{AccessTokenId, CalendarId, CompanyId, ContactId, PersonId, SlaAlertId, SlaPolicyId, TicketId},
     notice, person, sla_alert, sla_policy, sla_policy_version, ticket_event, ticket_subtype,
     vocab::{ActorKind, Category, NoticeState, Stage},
 };
@@ -199,6 +199,17 @@ impl Service {
     pub async fn notices_of(&self, actor: &Actor, tickets: &[TicketId]) -> Result<Vec<WithNames<notice::Model>>> {
         require(actor, Action::SeeNotices, STAFF)?;
         let rows = store::notices::of_many(&self.db, tickets).await?;
+        self.with_names(rows, addressee).await
+    }
+
+    /// The notices that tell some alerts, oldest first. Only staff see the ledger.
+    pub async fn notices_of_alerts(
+        &self,
+        actor: &Actor,
+        alerts: &[SlaAlertId],
+    ) -> Result<Vec<WithNames<notice::Model>>> {
+        require(actor, Action::SeeNotices, STAFF)?;
+        let rows = store::notices::of_alerts(&self.db, alerts).await?;
         self.with_names(rows, addressee).await
     }
 

@@ -24,10 +24,11 @@ use crate::{
     },
     service::{
         Result, Service,
+        alerting::Staff,
         clock_changes::{ClockWork, tell_clock},
         outbox::{About, addressees},
     },
-    store::{self, directory::PersonWithTeams, tickets::TicketView},
+    store::{self, tickets::TicketView},
 };
 
 /// Visits in one transaction: enough to make statements worth their while, few enough to hold locks only for a moment.
@@ -36,6 +37,9 @@ const BATCH: u64 = 100;
 /// A level that was reached so recently is told even where a higher one was reached since: only after downtime is it old news.
 /// Four scans of the default schedule.
 const FRESH: TimeDelta = TimeDelta::minutes(1);
+
+/// How long mail waits that a run of several batches makes, so that what one recipient gets from it comes together.
+const GATHER: TimeDelta = TimeDelta::minutes(1);
 
 /// What one run of the scan did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +68,7 @@ impl Service {
     pub async fn sla_scan(&self) -> Result<ScanReport> {
         let mut report = ScanReport::default();
         loop {
-            let batch = self.scan_batch().await?;
+            let batch = self.scan_batch(report.visits > 0).await?;
             report.visits += batch.visits;
             report.raised += batch.raised;
             report.superseded += batch.superseded;
@@ -75,7 +79,7 @@ impl Service {
         }
     }
 
-    async fn scan_batch(&self) -> Result<ScanReport> {
+    async fn scan_batch(&self, is_continued: bool) -> Result<ScanReport> {
         let tx = self.begin().await?;
         let visits = store::visits::claim_due(&tx, self.clock.now(), BATCH).await?;
         let now = self.clock.now();
@@ -84,11 +88,16 @@ impl Service {
         }
         let ids: Vec<_> = visits.iter().map(|visit| visit.ticket_id).collect();
         let tickets = store::tickets::find_many(&tx, None, &ids).await?;
-        let people = store::directory::active_people(&tx).await?;
+        let staff = self.staff(&tx).await?;
         let mut findings = Findings::default();
         let found = visits.len();
         for visit in visits {
-            self.look_at(visit, &tickets, &people, now, &mut findings)?;
+            self.look_at(visit, &tickets, &staff, now, &mut findings)?;
+        }
+        if is_continued || u64::try_from(found).is_ok_and(|found| found == BATCH) {
+            for notice in &mut findings.notices {
+                notice.next_attempt_at = notice.next_attempt_at.max(now + GATHER);
+            }
         }
         store::visits::save_many(&tx, &findings.visits).await?;
         let count = |outcome| findings.alerts.iter().filter(|alert| alert.outcome == outcome).count();
@@ -111,7 +120,7 @@ impl Service {
         &self,
         mut visit: Visit,
         tickets: &HashMap<TicketId, TicketView>,
-        people: &[PersonWithTeams],
+        staff: &Staff,
         now: DateTime<Utc>,
         findings: &mut Findings,
     ) -> Result<()> {
@@ -127,7 +136,7 @@ impl Service {
             let Some(alert) = self.alert(&visit, (level, reached_at), highest, now) else { continue };
             if alert.outcome == AlertOutcome::Raised {
                 events.push(raised(&alert));
-                findings.notices.extend(self.tell_staff(&visit, ticket, people, &alert)?);
+                findings.notices.extend(self.tell_staff(&visit, ticket, staff, &alert)?);
             }
             findings.alerts.push(alert);
         }
@@ -179,7 +188,7 @@ impl Service {
         &self,
         visit: &Visit,
         ticket: &Ticket,
-        people: &[PersonWithTeams],
+        staff: &Staff,
         alert: &sla_alert::Model,
     ) -> Result<Vec<notice::Model>> {
         let sla_alert::Model { stage, level, due_at, detected_at, .. } = *alert;
@@ -197,11 +206,14 @@ impl Service {
                 NoticeFacts::SlaEscalation { stage, level, due_at, assignee }
             }
         };
-        let about = About { visit_id: Some(visit.id), ..About::default() };
+        let about = About { visit_id: Some(visit.id), alert_id: Some(alert.id), ..About::default() };
         let occasion = format!("{}:{}", visit.id, level.word());
-        addressees(people, &rule.to, stage, ticket.assignee.as_ref().map(|person| person.id))
+        addressees(&staff.people, &rule.to, stage, ticket.assignee.as_ref().map(|person| person.id))
             .into_iter()
-            .map(|person| self.to_person(ticket, person, facts.clone(), about, &occasion, detected_at))
+            .map(|person| {
+                let notice = self.to_person(ticket, person, facts.clone(), about, &occasion, detected_at)?;
+                Ok(staff.hold(notice, person, ticket, &visit.timeline, detected_at))
+            })
             .collect()
     }
 }

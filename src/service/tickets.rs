@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::{
     contact,
     id::{CompanyId, ContactId, PersonId, TicketId, TicketSubtypeId},
-    vocab::{AuditAction, Stage, TicketSource},
+    vocab::{AuditAction, Priority, Stage, TicketSource},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
@@ -250,6 +250,10 @@ impl Service {
         self.audit(&tx, actor, now, Change::decided(before, &ticket, &events)).await?;
         self.tell_watchers(&tx, actor, before, &ticket, &client_notices).await?;
         self.tell_assignee(&tx, actor, before, &ticket, now).await?;
+        self.tell_loop(&tx, before, &ticket, policies, now).await?;
+        if ticket.facts.priority == Some(Priority::Urgent) && before.facts.priority != ticket.facts.priority {
+            store::notices::hasten(&tx, ticket.id, now).await?;
+        }
         self.tell_client(&tx, &ticket, client_notices, now).await?;
         self.commit(tx).await?;
         Ok(ticket)

@@ -11,6 +11,8 @@ use crate::{
     domain::{
         actor::{Action, Actor},
         clock_change::{ClockChange, ClockEvent, EraRef, differences, replay},
+        notice::{DriftedTicket, NoticeFacts},
+        ticket::KEY_PREFIX,
         visit::Visit,
     },
     service::{Result, Service, require},
@@ -66,7 +68,29 @@ impl Service {
             let what = drift.differences.join("; ");
             tracing::error!(ticket.id = %drift.ticket_id, ticket.number = drift.number, what, "a stored clock has drifted");
         }
+        self.tell_drift(&report.drifts).await?;
         Ok(report)
+    }
+
+    /// Tells the administrators which clocks drifted.
+    async fn tell_drift(&self, drifts: &[Drift]) -> Result<()> {
+        if drifts.is_empty() {
+            return Ok(());
+        }
+        let tickets = drifts.iter().map(|drift| DriftedTicket {
+            ticket_key: format!("{KEY_PREFIX}{}", drift.number),
+            differences: drift.differences.clone(),
+        });
+        let facts = NoticeFacts::drift(tickets.collect());
+        let now = self.clock.now();
+        let tx = self.begin().await?;
+        let people = store::directory::active_people(&tx).await?;
+        let administrators = people.iter().filter(|row| row.person.administrator);
+        // Every replica verifies; one mail a night is enough.
+        let occasion = now.date_naive().to_string();
+        let rows = administrators.map(|row| self.to_person_of_many(&row.person, facts.clone(), &occasion, now));
+        store::notices::enqueue(&tx, rows.collect::<Result<_>>()?).await?;
+        self.commit(tx).await
     }
 
     async fn verify_all(&self, only_open: bool) -> Result<VerifyReport> {

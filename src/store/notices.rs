@@ -1,8 +1,10 @@
 //! The outbox: notices that wait, and the ledger of those that were told.
 
+use std::collections::HashMap;
+
 use ::entity::{
     clarification, comment,
-    id::{ClarificationId, CommentId, ContactId, NoticeId, PersonId, StageVisitId, TicketId},
+    id::{ClarificationId, CommentId, ContactId, NoticeId, PersonId, SlaAlertId, StageVisitId, TicketId},
     notice, stage_visit, ticket,
     vocab::{NoticeKind, NoticeState, Stage},
 };
@@ -15,7 +17,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    domain::process::OPEN,
+    domain::{
+        notice::{NoticeContent, VisitState},
+        process::OPEN,
+    },
     store::{
         ROWS, Result, StoreError,
         criteria::{Comparison, compare},
@@ -156,6 +161,15 @@ pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<
         .await?)
 }
 
+/// The notices that tell some alerts, oldest first.
+pub async fn of_alerts(db: &impl ConnectionTrait, alerts: &[SlaAlertId]) -> Result<Vec<notice::Model>> {
+    Ok(notice::Entity::find()
+        .filter(notice::COLUMN.alert_id.is_in(alerts.iter().copied()))
+        .order_by_asc(notice::Column::Id)
+        .all(db)
+        .await?)
+}
+
 /// The oldest notices in a state, or in any.
 pub async fn list(db: &impl ConnectionTrait, state: Option<NoticeState>, limit: u64) -> Result<Vec<notice::Model>> {
     let mut selection = notice::Entity::find().order_by_asc(notice::Column::Id).limit(limit);
@@ -165,9 +179,100 @@ pub async fn list(db: &impl ConnectionTrait, state: Option<NoticeState>, limit: 
     Ok(selection.all(db).await?)
 }
 
-/// Whether the visit that a notice is about goes on; a notice about an ended one is no news.
-pub async fn visit_is_open(db: &impl ConnectionTrait, visit: StageVisitId) -> Result<bool> {
-    super::page::exists(db, stage_visit::Entity::open().filter(stage_visit::COLUMN.id.eq(visit))).await
+/// Whether the turn of a held notice has come.
+pub async fn is_any_held(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<bool> {
+    super::page::exists(db, held(now)).await
+}
+
+/// The notices whose recipients work now, held until the transaction ends, oldest first.
+pub async fn lock_held(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<notice::Model>> {
+    let mut selection = held(now).order_by_asc(notice::Column::Id).limit(limit);
+    if db.get_database_backend() == DbBackend::Postgres {
+        selection = selection.lock(LockType::Update);
+    }
+    Ok(selection.all(db).await?)
+}
+
+fn held(now: DateTime<Utc>) -> Select<notice::Entity> {
+    let waits = notice::COLUMN.state.eq(NoticeState::Held);
+    notice::Entity::find().filter(waits).filter(notice::COLUMN.next_attempt_at.lte(now))
+}
+
+/// Puts held notices among those whose turn has come.
+pub async fn let_go(db: &impl ConnectionTrait, ids: &[NoticeId]) -> Result<()> {
+    settle_held(db, ids, NoticeState::Queued, None, None).await
+}
+
+/// Cancels held notices.
+pub async fn cancel_held(db: &impl ConnectionTrait, ids: &[NoticeId], why: &str) -> Result<()> {
+    settle_held(db, ids, NoticeState::Cancelled, None, Some(why)).await
+}
+
+/// Lets a digest tell held notices.
+pub async fn tell_in(db: &impl ConnectionTrait, ids: &[NoticeId], digest: NoticeId, why: &str) -> Result<()> {
+    settle_held(db, ids, NoticeState::Digested, Some(digest), Some(why)).await
+}
+
+async fn settle_held(
+    db: &impl ConnectionTrait,
+    ids: &[NoticeId],
+    state: NoticeState,
+    digest: Option<NoticeId>,
+    detail: Option<&str>,
+) -> Result<()> {
+    for some in ids.chunks(ROWS) {
+        notice::Entity::update_many()
+            .col_expr(notice::Column::State, Expr::val(state))
+            .col_expr(notice::Column::DigestId, Expr::val(digest))
+            .col_expr(notice::Column::Detail, Expr::val(detail))
+            .filter(notice::COLUMN.id.is_in(some.iter().copied()))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Lets nothing about a ticket wait any longer.
+pub async fn hasten(db: &impl ConnectionTrait, ticket: TicketId, now: DateTime<Utc>) -> Result<()> {
+    notice::Entity::update_many()
+        .col_expr(notice::Column::NextAttemptAt, Expr::val(now))
+        .filter(notice::COLUMN.ticket_id.eq(ticket))
+        .filter(notice::COLUMN.state.eq(NoticeState::Held))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// What the visits show that notices are about.
+pub async fn visit_states(
+    db: &impl ConnectionTrait,
+    visits: &[StageVisitId],
+) -> Result<HashMap<StageVisitId, VisitState>> {
+    type Instant = Option<DateTime<Utc>>;
+    let mut states = HashMap::new();
+    for some in visits.chunks(ROWS) {
+        let rows = stage_visit::Entity::find()
+            .select_only()
+            .column(stage_visit::Column::Id)
+            .column(stage_visit::Column::LeftAt)
+            .column(stage_visit::Column::DueAt)
+            .column(stage_visit::Column::AcknowledgedAt)
+            .column(stage_visit::Column::ExcusedAt)
+            .filter(stage_visit::COLUMN.id.is_in(some.iter().copied()))
+            .into_tuple::<(StageVisitId, Instant, Instant, Instant, Instant)>()
+            .all(db)
+            .await?;
+        states.extend(rows.into_iter().map(|(id, left_at, due_at, acknowledged_at, excused_at)| {
+            let state = VisitState {
+                is_left: left_at.is_some(),
+                due_at,
+                is_acknowledged: acknowledged_at.is_some(),
+                is_excused: excused_at.is_some(),
+            };
+            (id, state)
+        }));
+    }
+    Ok(states)
 }
 
 /// Whether a question still waits for its answer, on a ticket that is open.
@@ -208,7 +313,7 @@ pub async fn continues_thread(db: &impl ConnectionTrait, notice: &notice::Model)
 }
 
 /// What a notice says, from its row.
-pub fn content(row: &notice::Model) -> Result<crate::domain::notice::NoticeContent> {
+pub fn content(row: &notice::Model) -> Result<NoticeContent> {
     serde_json::from_value(row.content.clone()).map_err(|error| StoreError::corrupt("notice", error))
 }
 

@@ -55,7 +55,7 @@ fn message_id(mail: &Received) -> String {
 }
 
 fn report(sent: usize, retried: usize, failed: usize, cancelled: usize) -> DeliveryReport {
-    DeliveryReport { sent, retried, failed, cancelled }
+    DeliveryReport { sent, retried, failed, cancelled, digested: 0 }
 }
 
 /// What `retryNotice` answers: the notice's state, or the code of what is wrong.

@@ -160,7 +160,8 @@ async fn assert_whole(db: &DatabaseConnection, acknowledged: &BTreeMap<String, u
         assert_eq!(visits, expected, "{key}: open visits");
         assert_eq!(moves.last().copied().unwrap_or(Stage::Validating), ticket.stage, "{key}: the last move");
         assert_eq!(usize::try_from(ticket.version).unwrap(), moves.len() + 1, "{key}: a version for each move");
-        let told = |kind| notices.iter().filter(|notice| notice.ticket_id == ticket.id && notice.kind == kind).count();
+        let told =
+            |kind| notices.iter().filter(|notice| notice.ticket_id == Some(ticket.id) && notice.kind == kind).count();
         let came_to = |stage| usize::from(moves.contains(&stage));
         assert_eq!(told(NoticeKind::DeliveryDateSet), came_to(Stage::Fixing), "{key}: the delivery date is told once");
         assert_eq!(told(NoticeKind::Delivered), came_to(Stage::ClosedResolved), "{key}: the delivery is told once");

@@ -44,21 +44,21 @@ each_database! {
 
         assert_eq!(scan_at(app, "2026-06-01T14:59:59.999999Z").await, ScanReport::default());
         assert_eq!(scan_at(app, "2026-06-01T15:00:00Z").await, told(1, 0, 3));
-        assert_eq!(ledger(app, &key, "SLA_WARNING").await, all([operations, &colleague, qa], "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_WARNING").await, all([operations, &colleague, qa], "HELD"));
         assert_eq!(scan_at(app, "2026-06-01T15:00:00Z").await, ScanReport::default());
 
         assert_eq!(scan_at(app, "2026-06-01T17:00:00Z").await, ScanReport::default(), "equal is in time");
         app.advance(MOMENT);
         assert_eq!(app.service.sla_scan().await.unwrap(), told(1, 0, 4));
-        let breach = all([operations, &colleague, qa, operations_manager], "QUEUED");
+        let breach = all([operations, &colleague, qa, operations_manager], "HELD");
         assert_eq!(ledger(app, &key, "SLA_BREACH").await, breach);
 
         assert_eq!(scan_at(app, "2026-06-02T16:59:59Z").await, ScanReport::default());
         assert_eq!(scan_at(app, "2026-06-02T17:00:00Z").await, told(1, 0, 2));
-        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all([operations_manager, tech_manager], "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all([operations_manager, tech_manager], "HELD"));
         assert_eq!(scan_at(app, "2026-06-04T17:00:00Z").await, told(1, 0, 2));
         let twice = [operations_manager, operations_manager, tech_manager, tech_manager];
-        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all(twice, "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all(twice, "HELD"));
         assert_eq!(scan_at(app, "2026-07-31T12:00:00Z").await, ScanReport::default(), "there is no fifth level");
 
         assert_eq!(alerts(app, &key).await, [
@@ -93,17 +93,17 @@ each_database! {
         // Ten working days of eight hours; 75 % of them are used on the eighth day at noon.
         assert_eq!(sla["warnsAt"], "2026-06-10T13:00:00Z");
         assert_eq!(scan_at(app, "2026-06-10T13:00:00Z").await, told(1, 0, 2));
-        assert_eq!(ledger(app, &key, "SLA_WARNING").await, all([tech, qa], "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_WARNING").await, all([tech, qa], "HELD"));
 
         assert_eq!(scan_at(app, "2026-06-12T17:00:00Z").await, ScanReport::default());
         assert_eq!(scan_at(app, "2026-06-12T17:00:00.000001Z").await, told(1, 0, 2));
-        assert_eq!(ledger(app, &key, "DELIVERY_OVERDUE").await, all([tech_manager, project_manager], "QUEUED"));
+        assert_eq!(ledger(app, &key, "DELIVERY_OVERDUE").await, all([tech_manager, project_manager], "HELD"));
         assert_eq!(ledger(app, &key, "SLA_BREACH").await, []);
 
         assert_eq!(scan_at(app, "2026-06-15T17:00:00Z").await, told(1, 0, 2));
         assert_eq!(scan_at(app, "2026-06-17T17:00:00Z").await, told(1, 0, 2));
         let managers = [operations_manager, operations_manager, tech_manager, tech_manager];
-        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all(managers, "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all(managers, "HELD"));
     }
 
     async fn after_a_downtime_only_the_highest_level_is_told(app) {
@@ -112,7 +112,7 @@ each_database! {
         assert_eq!(scan_at(app, "2026-06-03T10:00:00Z").await, told(1, 2, 2));
         assert_eq!(ledger(app, &key, "SLA_WARNING").await, []);
         assert_eq!(ledger(app, &key, "SLA_BREACH").await, []);
-        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all([operations_manager, tech_manager], "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_ESCALATION").await, all([operations_manager, tech_manager], "HELD"));
         assert_eq!(alerts(app, &key).await, [
             alert("VALIDATING", "WARNING", "SUPERSEDED", "2026-06-01T15:00:00Z"),
             alert("VALIDATING", "BREACH", "SUPERSEDED", "2026-06-01T17:00:00Z"),

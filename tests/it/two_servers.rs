@@ -87,21 +87,37 @@ async fn two_servers_on_one_database_tell_each_warning_and_each_breach_once() {
     let once: BTreeSet<_> = heard[0].iter().cloned().collect();
     assert_eq!(once, raised.iter().map(|alert| alert.id.to_string()).collect());
 
-    // Warnings go to Operations, breaches to its manager, too.
-    let mails = [(&cast.operations, raised.len()), (&cast.operations_manager, TICKETS)];
-    let expected: BTreeMap<_, _> = mails.iter().map(|(member, count)| (member.email.clone(), *count)).collect();
-    smtp.wait_for(expected.values().sum()).await;
-    // Both servers scan and deliver on, and find nothing more to do.
-    tokio::time::sleep(TWO_SCANS / 2).await;
+    // Warnings go to Operations, breaches to its manager, too; where a run has more than a few for one of them, in a digest.
+    let notices = all_settled(&app).await;
+    let expected = BTreeMap::from([
+        (cast.operations.email.clone(), raised.len()),
+        (cast.operations_manager.email.clone(), TICKETS),
+    ]);
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
-    for mail in smtp.log().received {
-        *told.entry(mail.to.join(", ")).or_default() += 1;
+    for notice in notices.iter().filter(|notice| notice.alert_id.is_some()) {
+        *told.entry(notice.to_address.clone()).or_default() += 1;
     }
     assert_eq!(told, expected);
+    // Both servers scan and deliver on, and find nothing more to do.
+    tokio::time::sleep(TWO_SCANS / 2).await;
     assert_eq!(all_alerts(&app).await, alerts);
-    let notices = notice::Entity::find().all(&app.db).await.unwrap();
-    assert!(notices.iter().all(|notice| notice.state == NoticeState::Sent && notice.attempts == 1), "{notices:#?}");
-    assert_eq!(notices.len(), expected.values().sum::<usize>());
+    assert_eq!(all_settled(&app).await, notices);
+    let sent: Vec<_> = notices.iter().filter(|notice| notice.state == NoticeState::Sent).collect();
+    assert!(sent.iter().all(|notice| notice.attempts == 1), "{sent:#?}");
+    assert_eq!(smtp.log().received.len(), sent.len());
+}
+
+/// The notices, once all of them were sent, or told in a digest that was.
+async fn all_settled(app: &TestApp) -> Vec<notice::Model> {
+    let began = tokio::time::Instant::now();
+    loop {
+        let notices = notice::Entity::find().order_by_asc(notice::Column::Id).all(&app.db).await.unwrap();
+        if notices.iter().all(|notice| matches!(notice.state, NoticeState::Sent | NoticeState::Digested)) {
+            return notices;
+        }
+        assert!(began.elapsed() < PATIENCE, "{notices:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// The alerts, once every ticket has its warning and its breach.

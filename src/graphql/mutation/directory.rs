@@ -87,6 +87,8 @@ struct CreatePersonInput {
     locale: Option<String>,
     /// The IANA zone in which mails tell times; `UTC` by default.
     time_zone: Option<String>,
+    /// When they work, so that alerts wait for it; left out: when their team does.
+    calendar_id: Option<ID>,
     /// The teams they work in.
     teams: Option<Vec<Team>>,
     /// The teams they manage.
@@ -108,6 +110,8 @@ struct UpdatePersonInput {
     locale: Option<String>,
     /// The IANA zone in which mails tell times.
     time_zone: Option<String>,
+    /// When they work, so that alerts wait for it; null: when their team does.
+    calendar_id: MaybeUndefined<ID>,
     /// The teams they work in.
     teams: Option<Vec<Team>>,
     /// The teams they manage.
@@ -258,6 +262,7 @@ impl DirectoryMutations {
             manages: input.manages,
             administrator: input.is_administrator,
             active: None,
+            calendar: input.calendar_id.as_ref().map(|id| Some(parse_reference(id))),
         };
         payload(service(context)?.create_person(actor(context)?, person).await.map(Person::from))
     }
@@ -280,6 +285,11 @@ impl DirectoryMutations {
             manages: input.manages,
             administrator: input.is_administrator,
             active: input.is_active,
+            calendar: match input.calendar_id {
+                MaybeUndefined::Value(id) => Some(Some(parse_reference(&id))),
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Undefined => None,
+            },
         };
         let actor = actor(context)?;
         payload(service(context)?.update_person(actor, id, person, input.expected_version).await.map(Person::from))

@@ -14,6 +14,7 @@ use crate::{
     graphql::{
         context::{actor, loaders},
         error::ApiError,
+        types::policy::Calendar,
     },
     store::directory::PersonWithTeams,
 };
@@ -157,6 +158,14 @@ impl Person {
     /// The IANA zone in which mails tell times.
     async fn time_zone(&self) -> &str {
         &self.person.time_zone
+    }
+
+    /// When they work, so that alerts wait for it; null where they work when their team does, and where their teams are not shown.
+    async fn calendar(&self, context: &Context<'_>) -> Result<Option<Calendar>, ApiError> {
+        let actor = actor(context)?;
+        let is_visible = self.is_open_to(actor) && may(actor, Action::SeeInternals);
+        let Some(id) = self.person.calendar_id.filter(|_| is_visible) else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Calendar))
     }
 
     /// The teams they work in. Empty for contacts and for tokens without `directory:read`, but for one's own.

@@ -10,6 +10,7 @@ pub mod notice;
 pub mod policy;
 pub mod preview;
 pub mod process;
+pub mod promise;
 pub mod rate_limit;
 pub mod sla;
 pub mod ticket;

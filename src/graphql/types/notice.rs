@@ -13,6 +13,7 @@ use crate::{
         error::ApiError,
         types::{
             directory::{Contact, Person},
+            sla::SlaAlert,
             ticket::Ticket,
         },
     },
@@ -68,10 +69,11 @@ impl Notice {
 
     /// When it is tried next; null once it is settled.
     async fn next_attempt_at(&self) -> Option<DateTime<Utc>> {
-        (self.0.row.state == NoticeState::Queued).then_some(self.0.row.next_attempt_at)
+        let waits = matches!(self.0.row.state, NoticeState::Held | NoticeState::Queued);
+        waits.then_some(self.0.row.next_attempt_at)
     }
 
-    /// Why it waits, failed, or was cancelled.
+    /// Why it waits, failed, was cancelled, or was told in a digest.
     async fn detail(&self) -> Option<&str> {
         self.0.row.detail.as_deref()
     }
@@ -86,8 +88,21 @@ impl Notice {
         self.0.row.sent_at
     }
 
-    /// The ticket.
+    /// The ticket; null where it is about several.
     async fn ticket(&self, context: &Context<'_>) -> Result<Option<Ticket>, ApiError> {
-        Ok(loaders(context)?.load_one(self.0.row.ticket_id).await?.map(Ticket::from))
+        let Some(id) = self.0.row.ticket_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Ticket::from))
+    }
+
+    /// The alert that it tells; null where it tells something else. The alerts of a digest are told by the notices in it.
+    async fn alert(&self, context: &Context<'_>) -> Result<Option<SlaAlert>, ApiError> {
+        let Some(id) = self.0.row.alert_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(SlaAlert::from))
+    }
+
+    /// The digest that was sent in its place.
+    async fn digest(&self, context: &Context<'_>) -> Result<Option<Self>, ApiError> {
+        let Some(id) = self.0.row.digest_id else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Self::from))
     }
 }

@@ -7,20 +7,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     id::StageVisitId,
     sla_alert,
-    vocab::{AlertLevel, AlertOutcome, PauseReason, SegmentKind, SlaStatus, Stage, Team},
+    vocab::{AlertCause, AlertLevel, AlertOutcome, PauseReason, SegmentKind, SlaStatus, Stage, Team},
 };
 
 use crate::{
     domain::{
+        actor::{Action, may},
         explain::{Explanation, explain},
         visit::Visit,
     },
     graphql::{
-        context::loaders,
+        context::{actor, loaders},
         error::ApiError,
         event_cursor::EventCursor,
+        loader::NoticesOfAlert,
         scalar::{Date, Duration},
-        types::ticket::Ticket,
+        types::{directory::Person, notice::Notice, ticket::Ticket},
     },
     service::feed::Heard,
 };
@@ -329,6 +331,41 @@ impl SlaAlert {
     /// When the clock runs out, or ran out.
     async fn due_at(&self) -> DateTime<Utc> {
         self.row.due_at
+    }
+
+    /// Why it came when it came; null for one that was recorded before causes were.
+    async fn cause(&self) -> Option<AlertCause> {
+        self.row.cause
+    }
+
+    /// Why nobody was told, where a higher level was told in its place.
+    async fn detail(&self) -> Option<&str> {
+        self.row.detail.as_deref()
+    }
+
+    /// When somebody took charge of it.
+    async fn acknowledged_at(&self) -> Option<DateTime<Utc>> {
+        self.row.acknowledged_at
+    }
+
+    /// Who took charge of it; null for an integration.
+    async fn acknowledged_by(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
+        let Some(id) = self.row.acknowledged_by else { return Ok(None) };
+        Ok(loaders(context)?.load_one(id).await?.map(Person::from))
+    }
+
+    /// What they said.
+    async fn acknowledgement(&self) -> Option<&str> {
+        self.row.acknowledgement.as_deref()
+    }
+
+    /// The mails that tell it, one per recipient. Empty for whoever does not see the ledger.
+    async fn notices(&self, context: &Context<'_>) -> Result<Vec<Notice>, ApiError> {
+        if !may(actor(context)?, Action::SeeNotices) {
+            return Ok(Vec::new());
+        }
+        let rows = loaders(context)?.load_one(NoticesOfAlert(self.row.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(Notice::from).collect())
     }
 
     /// Where it stands in the log of events, as a subscription hears it: `slaAlerts(after: …)` goes on from here. Null elsewhere.

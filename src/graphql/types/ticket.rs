@@ -12,7 +12,7 @@ use entity::{
 };
 
 use crate::{
-    domain::{self, moves, process, visit::Visit},
+    domain::{self, moves, process, promise::Standing, visit::Visit},
     graphql::{
         connection::{KeyKind, ListOrder, Paging, Uncounted, uncounted},
         context::{actor, is_internal, loaders, service},
@@ -28,6 +28,7 @@ use crate::{
             history::TicketEvent,
             link::TicketLink,
             notice::Notice,
+            promise::Promise,
             sla::{Sla, SlaAlert, SlaTotals, StageVisit},
             watcher::TicketWatcher,
         },
@@ -274,6 +275,20 @@ impl Ticket {
     /// The delivery date that the client was told last.
     async fn promised_delivery_date(&self) -> Option<Date> {
         self.0.promised_delivery_date.map(Date)
+    }
+
+    /// The delivery dates that the client was told, the first one first: by what, and what became of each. Empty for whoever does not see
+    /// the ledger.
+    async fn promises(&self, context: &Context<'_>) -> Result<Vec<Promise>, ApiError> {
+        if !domain::actor::may(actor(context)?, domain::actor::Action::SeeNotices) {
+            return Ok(Vec::new());
+        }
+        let notices = loaders(context)?.load_one(NoticesOf(self.0.id)).await?.unwrap_or_default();
+        let visits = loaders(context)?.load_one(VisitsOf(self.0.id)).await?.unwrap_or_default();
+        let fixing = visits.iter().rev().find(|visit| visit.stage == Stage::Fixing);
+        let zone = fixing.map_or(chrono_tz::Tz::UTC, |visit| visit.timeline.zone());
+        let standing = Standing { stage: self.0.stage, closed_at: self.0.closed_at, zone };
+        Promise::all(&notices, standing, service(context)?.clock().now())
     }
 
     /// One line that says what is wrong.

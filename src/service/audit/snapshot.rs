@@ -67,6 +67,7 @@ pub(in crate::service) fn of_person(row: &PersonWithTeams) -> Json {
         "email": person.email,
         "locale": person.locale,
         "timeZone": person.time_zone,
+        "calendarId": person.calendar_id.map(|id| id.to_string()),
         "teams": sorted(teams),
         "manages": sorted(manages),
         "isAdministrator": person.administrator,

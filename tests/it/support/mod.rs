@@ -346,6 +346,7 @@ pub async fn staff(service: &Service, name: &str, teams: &[Team], manages: &[Tea
         manages: Some(manages.to_vec()),
         administrator: Some(administrator),
         active: None,
+        calendar: None,
     };
     let PersonWithTeams { person, .. } = service.create_person(&Actor::System, input).await.unwrap();
     let token = service.create_token(TokenOwner::Person(person.id), "test", None).await.unwrap();
