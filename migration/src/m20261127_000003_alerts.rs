@@ -44,10 +44,11 @@ impl MigrationTrait for Migration {
             format!("ALTER TABLE {table} ADD COLUMN {column} {uuid} REFERENCES {other} (id) ON DELETE RESTRICT")
         };
         for sql in [
-            allow.to_owned(),
             add("notice", "alert_id", "sla_alert"),
             add("notice", "digest_id", "notice"),
             add("person", "calendar_id", "calendar"),
+            // Every connection reads the schema anew when an index is made after this.
+            allow.to_owned(),
             "CREATE INDEX notice_held_idx ON notice (next_attempt_at) WHERE state = 'HELD'".to_owned(),
             "CREATE INDEX notice_alert_id_idx ON notice (alert_id)".to_owned(),
             "CREATE INDEX notice_digest_id_idx ON notice (digest_id)".to_owned(),

@@ -75,7 +75,7 @@ pub fn promises<'a>(
         };
         match promises.last_mut() {
             // The same change, told to another contact.
-            Some(last) if last.made_at == telling.written_at => {
+            Some(last) if last.made_at == telling.written_at && last.date == date => {
                 last.notices.push(telling.notice);
                 last.told_at = [last.told_at, telling.sent_at].into_iter().flatten().min();
             }

@@ -163,8 +163,10 @@ impl Service {
             _ if now - reached_at > FRESH => AlertCause::Downtime,
             _ => AlertCause::Clock,
         };
-        let superseded =
-            || format!("found {} after it was reached, together with {highest}", elapsed(now - reached_at));
+        let superseded = || match cause {
+            AlertCause::Change => format!("a change moved it into the past, together with {highest}"),
+            _ => format!("found {} after it was reached, together with {highest}", elapsed(now - reached_at)),
+        };
         Some(sla_alert::Model {
             id: self.clock.new_id(SlaAlertId),
             visit_id: visit.id,

@@ -87,7 +87,7 @@ impl<'a> Jobs<'a> {
             tickets.iter().map(|row| (row.id, format!("L2-{}", row.number))).collect();
         let people = person::Entity::find().all(db).await.unwrap();
         let names: HashMap<_, _> = people.iter().map(|row| (row.id, row.name.as_str())).collect();
-        let at = |at: DateTime<Utc>| at.format("%a %H:%M:%S").to_string();
+        let at = |at: DateTime<Utc>| at.format("%d %a %H:%M:%S").to_string();
         let alerts = sla_alert::Entity::find().order_by_asc(sla_alert::Column::Id).all(db).await.unwrap();
         let mut rows: Vec<_> = alerts
             .iter()
@@ -147,6 +147,13 @@ impl<'a> Jobs<'a> {
     }
 }
 
+/// Compares with the table, or the mail, of a scenario.
+fn shown(scenario: &str, text: &str) {
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(format!("alerts_{scenario}"), text);
+    });
+}
+
 async fn policy(app: &TestApp, stage: &str, terms: Value) {
     let mut input = terms;
     input["stage"] = json!(stage);
@@ -177,7 +184,7 @@ each_database! {
         app.file_ticket().await;
         app.clock.set(instant("2026-06-03T10:00:00Z"));
         jobs.until("2026-06-03T12:00:00Z").await;
-        insta::assert_snapshot!("downtime over two levels", jobs.table().await);
+        shown("downtime_over_two_levels", &jobs.table().await);
     }
 
     async fn a_storm_after_downtime_is_one_digest_that_names_the_cause(app) {
@@ -187,8 +194,8 @@ each_database! {
         }
         app.clock.set(instant("2026-06-02T10:00:00Z"));
         jobs.until("2026-06-02T12:00:00Z").await;
-        insta::assert_snapshot!("storm after downtime", jobs.table().await);
-        insta::assert_snapshot!("digest after downtime", jobs.digest(&app.cast.operations_manager.email));
+        shown("storm_after_downtime", &jobs.table().await);
+        shown("digest_after_downtime", &jobs.digest(&app.cast.operations_manager.email));
     }
 
     async fn a_storm_after_a_policy_change_is_one_digest_that_names_the_cause(app) {
@@ -199,8 +206,8 @@ each_database! {
         jobs.until("2026-06-01T12:00:00Z").await;
         policy(app, "VALIDATING", json!({ "budget": "PT1H" })).await;
         jobs.until("2026-06-01T13:00:00Z").await;
-        insta::assert_snapshot!("storm after a policy change", jobs.table().await);
-        insta::assert_snapshot!("digest after a policy change", jobs.digest(&app.cast.operations.email));
+        shown("storm_after_a_policy_change", &jobs.table().await);
+        shown("digest_after_a_policy_change", &jobs.digest(&app.cast.operations.email));
     }
 
     async fn an_acknowledgement_stops_what_follows(app) {
@@ -212,7 +219,7 @@ each_database! {
         let input = json!({ "alertId": alert, "note": "I see to it" });
         app.mutate(operations, "acknowledgeAlert", input, "alert { id }").await;
         jobs.until("2026-06-05T12:00:00Z").await;
-        insta::assert_snapshot!("acknowledgement", jobs.table().await);
+        shown("acknowledgement", &jobs.table().await);
         let select = "alerts { cause acknowledgedAt acknowledgement acknowledgedBy { name } notices { state person { name } } }";
         assert_eq!(app.ticket(operations, &key, select).await["alerts"], json!([{
             "cause": "CLOCK", "acknowledgedAt": "2026-06-01T15:30:00+00:00", "acknowledgement": "I see to it",
@@ -230,7 +237,7 @@ each_database! {
         let input = json!({ "alertId": alert, "note": "On call: it is a known outage" });
         app.mutate(operations, "acknowledgeAlert", input, "alert { id }").await;
         jobs.until("2026-06-05T12:00:00Z").await;
-        insta::assert_snapshot!("acknowledgement at night", jobs.table().await);
+        shown("acknowledgement_at_night", &jobs.table().await);
     }
 
     async fn a_pause_across_the_due_time(app) {
@@ -244,7 +251,7 @@ each_database! {
         });
         app.change(operations, "pauseClock", pause).await;
         jobs.until("2026-06-04T12:00:00Z").await;
-        insta::assert_snapshot!("pause across the due time", jobs.table().await);
+        shown("pause_across_the_due_time", &jobs.table().await);
         assert_eq!(clock(app, &key).await["breachedAt"], "2026-06-03T10:00:00Z");
     }
 
@@ -253,7 +260,7 @@ each_database! {
         verifying(app, "URGENT").await;
         verifying(app, "HIGH").await;
         jobs.until("2026-06-02T12:00:00Z").await;
-        insta::assert_snapshot!("urgent at night", jobs.table().await);
+        shown("urgent_at_night", &jobs.table().await);
     }
 
     async fn what_becomes_urgent_at_night_does_not_wait_any_longer(app) {
@@ -263,7 +270,7 @@ each_database! {
         let facts = json!({ "ticketId": key, "facts": { "priority": "URGENT" } });
         app.change(&app.cast.operations_manager, "updateTicket", facts).await;
         jobs.until("2026-06-02T12:00:00Z").await;
-        insta::assert_snapshot!("urgent since the night", jobs.table().await);
+        shown("urgent_since_the_night", &jobs.table().await);
     }
 
     async fn people_with_hours_of_their_own_are_told_in_them(app) {
@@ -277,7 +284,7 @@ each_database! {
         assert_eq!(refused, [("UNKNOWN".to_owned(), "calendarId".to_owned())]);
         app.file_ticket().await;
         jobs.until("2026-06-02T12:00:00Z").await;
-        insta::assert_snapshot!("hours of their own", jobs.table().await);
+        shown("hours_of_their_own", &jobs.table().await);
         let usual = json!({ "personId": operations.id, "calendarId": null });
         let changed = app.mutate(administrator, "updatePerson", usual, "person { calendar { name } }").await;
         assert_eq!(changed["person"]["calendar"], Value::Null);
@@ -294,8 +301,8 @@ each_database! {
         }
         // The first five warn at 15:00, the others at 16:00.
         jobs.until("2026-06-01T16:30:00Z").await;
-        insta::assert_snapshot!("five and six alerts at once", jobs.table().await);
-        insta::assert_snapshot!("digest of six", jobs.digest(&app.cast.operations.email));
+        shown("five_and_six_alerts_at_once", &jobs.table().await);
+        shown("digest_of_six", &jobs.digest(&app.cast.operations.email));
     }
 
     async fn two_replicas_make_one_digest(app) {
@@ -330,7 +337,7 @@ each_database! {
             app.advance(TimeDelta::hours(1));
             jobs.run().await;
         }
-        insta::assert_snapshot!("loop", jobs.table().await);
+        shown("loop", &jobs.table().await);
         assert_eq!(alerts(app, &key).await, Vec::<[String; 4]>::new());
     }
 
@@ -363,7 +370,7 @@ each_database! {
         app.walk_to(&key, "FIXING").await;
         jobs.run().await;
         app.advance(TimeDelta::days(2));
-        let later = json!({ "ticketId": key, "date": "2026-06-19", "reason": "The carrier is late" });
+        let later = json!({ "ticketId": key, "estimatedDeliveryDate": "2026-06-19", "reason": "The carrier is late" });
         app.change(project_manager, "setEstimatedDeliveryDate", later).await;
         let select = "promises { date previousDate slipDays madeAt toldAt outcome notices { kind state contact { name } } }";
         let notice = |kind: &str, state: &str| json!([{ "kind": kind, "state": state, "contact": { "name": client.name } }]);

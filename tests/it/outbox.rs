@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ConnectionTrait;
 use secondline::service::deliver::DeliveryReport;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -218,6 +219,8 @@ each_database! {
         }
         app.advance(TimeDelta::hours(6));
         assert_eq!(app.service.sla_scan().await.unwrap().notices, 2 * MANY);
+        // Alerts that came together would be a digest.
+        app.db.execute_unprepared("UPDATE notice SET state = 'QUEUED'").await.unwrap();
         let smtp = Arc::new(SmtpSink::start().await);
         let other = app.replica().await;
         let workers = [app.service.clone(), app.service.clone(), other.clone(), other].map(|service| {

@@ -88,9 +88,11 @@ impl World {
         app.deliver(&smtp).await;
         app.advance(TimeDelta::days(2));
         app.service.sla_scan().await.unwrap();
+        // So many alerts at once are a digest.
+        app.deliver(&smtp).await;
         builder.change_policies().await;
         for side in Side::BOTH {
-            builder.go_on(&world, side).await;
+            builder.go_on(&world, side, &smtp).await;
         }
         world
     }
@@ -196,8 +198,8 @@ impl Builder<'_> {
         }
         self.talk(side, &key, client).await;
         self.attach(side, &key, client).await;
-        let other = file(app, world, side).await;
-        self.link(&key, &other).await;
+        let others = [file(app, world, side).await, file(app, world, side).await, file(app, world, side).await];
+        self.link(&key, &others[0]).await;
         app.walk_to(&key, "REPLICATING").await;
         let back =
             json!({ "to": "VALIDATING", "deEscalationReasons": ["OTHER"], "reason": format!("{BACKSTAGE} {word}") });
@@ -266,7 +268,9 @@ impl Builder<'_> {
         let subtype = json!({ "category": "DATA_ISSUES", "name": "Old" });
         let subtype = app.make(admin, "createTicketSubtype", "ticketSubtype", subtype, "id").await["id"].clone();
         app.make(admin, "archiveTicketSubtype", "ticketSubtype", json!({ "ticketSubtypeId": subtype }), "id").await;
-        staff(&app.service, "Lena Leader", &[Team::Qa], &[Team::Qa, Team::Tech], true).await;
+        let leader = staff(&app.service, "Lena Leader", &[Team::Qa], &[Team::Qa, Team::Tech], true).await;
+        let hours = json!({ "personId": leader.id, "calendarId": usual["id"] });
+        app.make(admin, "updatePerson", "person", hours, "id").await;
         let caller = app.service.authenticate(&app.cast.operations.token).await.unwrap().unwrap();
         let origin = Origin { address: Some("192.0.2.7".to_owned()), request_id: Some("trace-1".to_owned()) };
         let Actor::Person(_) = &caller.actor else { panic!("{caller:?} is no person") };
@@ -314,10 +318,11 @@ impl Builder<'_> {
     }
 
     /// Everything that happens after two days.
-    async fn go_on(&self, world: &World, side: Side) {
+    async fn go_on(&self, world: &World, side: Side, smtp: &SmtpSink) {
         let (app, cast, word) = (self.app, &self.app.cast, side.word());
         let key = world.rich_of(side);
         app.walk_to(key, "FIXING").await;
+        app.deliver(smtp).await;
         let date = json!({ "estimatedDeliveryDate": "2026-06-19", "reason": format!("{BACKSTAGE} {word}") });
         self.change(&cast.project_manager, "setEstimatedDeliveryDate", date, key).await;
         let facts = json!({ "pullRequest": format!("https://git.example.com/{BACKSTAGE}/{word}/7") });
