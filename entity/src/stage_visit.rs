@@ -42,6 +42,12 @@ pub struct Model {
     pub breached_at: Option<DateTimeUtc>,
     /// Working time spent, in microseconds; set when the stage is left, so that no edit of a calendar rewrites it.
     pub elapsed_us: Option<i64>,
+    /// Of that visit, the working time that its pauses took, in microseconds; set when the stage is left.
+    pub paused_us: Option<i64>,
+    /// Who had the ticket when it left the stage.
+    pub assignee_id: Option<PersonId>,
+    /// When the clock, which runs, is late if nobody acts; null where nobody knows.
+    pub late_at: Option<DateTimeUtc>,
     /// When the scan must look at this clock next; null when it need not.
     pub next_alert_at: Option<DateTimeUtc>,
     /// The highest level recorded so far.

@@ -42,6 +42,10 @@ pub struct Model {
     pub proposed_priority_reasons: Option<Sentences>,
     /// The delivery date that the client was told last.
     pub promised_delivery_date: Option<Date>,
+    /// The delivery date that the client was told first.
+    pub first_promised_date: Option<Date>,
+    /// The day on which it was resolved, where deliveries are counted; null while it is not.
+    pub delivered_on: Option<Date>,
 
     pub subject: String,
     #[sea_orm(column_type = "Text")]

@@ -541,6 +541,24 @@ vocabulary! {
         Digested => "Digested",
     }
 
+    /// What stays in stages are grouped by in a report.
+    ReportDimension {
+        /// The stage.
+        Stage => "Stage",
+        /// The team that owns the stage.
+        Team => "Team",
+        /// The ticket's company.
+        Company => "Company",
+        /// The company's tier, when the budget was decided.
+        Tier => "Tier",
+        /// The ticket's priority, when the budget was decided.
+        Priority => "Priority",
+        /// Who had the ticket when it left the stage.
+        Assignee => "Assignee",
+        /// The ticket's category.
+        Category => "Category",
+    }
+
     /// What became of a delivery date that the client was told.
     PromiseOutcome {
         /// It can still be kept.

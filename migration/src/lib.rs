@@ -15,6 +15,7 @@ mod m20261124_000003_identity;
 mod m20261125_000001_event_log;
 mod m20261127_000001_versioned_clocks;
 mod m20261127_000003_alerts;
+mod m20261127_000004_reports;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000001_event_log::Migration),
             Box::new(m20261127_000001_versioned_clocks::Migration),
             Box::new(m20261127_000003_alerts::Migration),
+            Box::new(m20261127_000004_reports::Migration),
         ]
     }
 }

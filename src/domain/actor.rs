@@ -70,6 +70,8 @@ pub enum Action {
     AskClient(Stage),
     /// Pause or resume the clock of a ticket in this stage, and take charge of its alerts.
     HandleClock(Stage),
+    /// See reports over all tickets.
+    SeeReports,
     /// Set due times by hand, and excuse breaches.
     OverrideSla,
     /// Record the client's answer for a ticket of this company.
@@ -205,7 +207,7 @@ pub fn includes(scope: Scope, other: Scope) -> bool {
 
 const fn needed_scope(action: Action) -> Scope {
     match action {
-        Action::SeeTickets | Action::SeeInternals => Scope::TicketsRead,
+        Action::SeeTickets | Action::SeeInternals | Action::SeeReports => Scope::TicketsRead,
         Action::FileTicket(_)
         | Action::Move(_)
         | Action::ChangeFacts
@@ -243,7 +245,7 @@ fn role_allows(staff: &Staff, action: Action) -> bool {
         Action::AskClient(stage) => staff.works_in(Team::Operations) || owns(staff, stage),
         Action::EditClients => staff.works_in(Team::Operations),
         Action::Administer | Action::Moderate | Action::ReadAudit => staff.administrator,
-        Action::RetryNotice | Action::AddWatchers | Action::OverrideSla => staff.leads(),
+        Action::RetryNotice | Action::AddWatchers | Action::OverrideSla | Action::SeeReports => staff.leads(),
         Action::HandleClock(stage) => owns(staff, stage),
     }
 }
@@ -300,6 +302,7 @@ mod tests {
             Action::RetryNotice,
             Action::HandleClock(Stage::Validating),
             Action::OverrideSla,
+            Action::SeeReports,
             Action::Contribute(own, Visibility::Internal),
             Action::Contribute(other, Visibility::Client),
             Action::Watch(other),
@@ -340,6 +343,7 @@ mod tests {
             (Action::RetryNotice, Scope::Admin),
             (Action::HandleClock(Stage::Fixing), Scope::TicketsWrite),
             (Action::OverrideSla, Scope::Admin),
+            (Action::SeeReports, Scope::TicketsRead),
             (Action::Contribute(company, Visibility::Client), Scope::CommentsWrite),
             (Action::Revise, Scope::CommentsWrite),
             (Action::Moderate, Scope::Admin),

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::{
-    id::{CalendarVersionId, ClockPauseId, SlaPolicyVersionId, StageVisitId, TicketId},
+    id::{CalendarVersionId, ClockPauseId, PersonId, SlaPolicyVersionId, StageVisitId, TicketId},
     vocab::{AlertLevel, PauseReason},
 };
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,11 @@ pub enum ClockChange {
         eras: Vec<EraRef>,
     },
     /// The running visit ended.
-    Left,
+    Left {
+        /// Who had the ticket then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<PersonId>,
+    },
     /// A visit that was left goes on.
     CameBack {
         /// Which one.
@@ -220,7 +224,11 @@ impl TicketClocks {
                 let visit = visit.ok_or(ClockChangeError::NoVisit(*visit_id))?;
                 visit.come_back(*pause_id, *deadline_on, now);
             }
-            ClockChange::Left => self.run()?.leave(now),
+            ClockChange::Left { assignee } => {
+                let visit = self.run()?;
+                visit.leave(now);
+                visit.assignee = *assignee;
+            }
             ClockChange::Paused { pause_id, reason, resume_at } => {
                 self.run()?.pause(*pause_id, *reason, *resume_at, now);
             }
@@ -325,6 +333,9 @@ fn differing(stored: &Visit, replayed: &Visit) -> Vec<String> {
         warns_at,
         breached_at,
         elapsed,
+        paused,
+        assignee,
+        late_at,
         next_alert_at,
         alerted_level,
         acknowledged_at,

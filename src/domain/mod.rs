@@ -18,6 +18,7 @@ pub mod priority;
 pub mod process;
 pub mod promise;
 pub mod refusal;
+pub mod report;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod search;

@@ -141,7 +141,7 @@ pub fn decide(
     problems.extend(broken_promise(&after, surroundings));
     Refusal::unless_empty(problems)?;
 
-    end_or_open(ticket, &mut after, surroundings.now);
+    end_or_open(ticket, &mut after, surroundings);
     let mut events = vec![moved(ticket, &after, spec, reason)];
     if to == Stage::Estimating {
         events.extend(propose_priority(&mut after, surroundings));
@@ -413,12 +413,15 @@ fn forget_outcome(kind: MoveKind, to: Stage, after: &mut Ticket) {
         after.facts.pull_request = None;
         after.facts.pull_request_merged_at = None;
         after.promised_delivery_date = None;
+        after.first_promised_date = None;
         after.proposed_priority = None;
         after.proposed_priority_reasons.clear();
     }
 }
 
-fn end_or_open(before: &Ticket, after: &mut Ticket, now: DateTime<Utc>) {
+fn end_or_open(before: &Ticket, after: &mut Ticket, surroundings: &Surroundings<'_>) {
+    let now = surroundings.now;
+    after.delivered_on = (after.stage == Stage::ClosedResolved).then(|| surroundings.calendar.today(now));
     if after.is_open() {
         after.closed_at = None;
         after.closed_from = None;
@@ -481,6 +484,7 @@ fn announce(stage_before: Stage, after: &mut Ticket) -> Vec<NoticeFacts> {
             Some(_) => {}
         }
         after.promised_delivery_date = Some(date);
+        after.first_promised_date = after.first_promised_date.or(Some(date));
     }
     if stage_before != after.stage {
         let resolution_notes = after.facts.resolution_notes.clone().unwrap_or_default();

@@ -149,6 +149,8 @@ pub fn bare_ticket(stage: Stage) -> Ticket {
         proposed_priority: None,
         proposed_priority_reasons: Vec::new(),
         promised_delivery_date: None,
+        first_promised_date: None,
+        delivered_on: None,
         facts: Facts {
             subject: "Prices are wrong".to_owned(),
             description: "Every price of the basket is one cent off.".to_owned(),

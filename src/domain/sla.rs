@@ -115,10 +115,12 @@ pub struct VisitClock<'a> {
 impl VisitClock<'_> {
     /// The working time used: that of `[entered, left or now)`, minus the union of the pauses.
     pub fn elapsed(&self, now: DateTime<Utc>) -> TimeDelta {
-        let visit = self.calendar.between(self.entered_at, self.stands_at(now));
-        let paused: TimeDelta =
-            self.pauses_up_to(now).iter().map(|pause| self.calendar.between(pause.start, pause.end)).sum();
-        visit - paused
+        self.calendar.between(self.entered_at, self.stands_at(now)) - self.paused(now)
+    }
+
+    /// The working time of the union of the pauses so far.
+    pub fn paused(&self, now: DateTime<Utc>) -> TimeDelta {
+        self.pauses_up_to(now).iter().map(|pause| self.calendar.between(pause.start, pause.end)).sum()
     }
 
     /// When the visit has to be over: at this instant it is in time, a moment later it is late.
@@ -126,6 +128,20 @@ impl VisitClock<'_> {
     /// `None` without a budget, and while a pause holds working time that is not used up: nobody knows when it goes on.
     pub fn due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.settled(self.due_as_of(now)?, now)
+    }
+
+    /// When the visit is late if nobody acts: its due time, with every pause ending when it is to end.
+    ///
+    /// `None` without a budget, after leaving, and while a pause without an end holds working time that is not used up.
+    pub fn late_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.left_at.is_some() {
+            return None;
+        }
+        let ends: Option<Vec<_>> = self.pauses.iter().map(|pause| pause.until).collect();
+        match ends {
+            Some(ends) => self.due_as_of(ends.into_iter().fold(now, DateTime::max)),
+            None => self.due_at(now),
+        }
     }
 
     /// While paused, when the visit would have to be over if it went on at `now`.

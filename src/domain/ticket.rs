@@ -41,6 +41,10 @@ pub struct Ticket {
     pub proposed_priority_reasons: Vec<String>,
     /// The delivery date that the client was told last.
     pub promised_delivery_date: Option<NaiveDate>,
+    /// The delivery date that the client was told first.
+    pub first_promised_date: Option<NaiveDate>,
+    /// The day on which it was resolved; none while it is not.
+    pub delivered_on: Option<NaiveDate>,
     pub facts: Facts,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,

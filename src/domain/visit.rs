@@ -66,6 +66,12 @@ pub struct Visit {
     pub breached_at: Option<DateTime<Utc>>,
     /// Working time spent, frozen when the stage was left.
     pub elapsed: Option<TimeDelta>,
+    /// Of the visit, the working time that pauses took, frozen when the stage was left; the time in other stages is no pause.
+    pub paused: Option<TimeDelta>,
+    /// Who had the ticket when it left the stage.
+    pub assignee: Option<PersonId>,
+    /// When it is late if nobody acts; none where nobody knows, and once it was left.
+    pub late_at: Option<DateTime<Utc>>,
     pub next_alert_at: Option<DateTime<Utc>>,
     pub alerted_level: Option<AlertLevel>,
     /// Since when somebody has taken charge: no further level follows.
@@ -96,6 +102,13 @@ pub struct VisitPause {
     pub ended_at: Option<DateTime<Utc>>,
     /// When it ends by itself.
     pub resume_at: Option<DateTime<Utc>>,
+}
+
+impl VisitPause {
+    /// As the clock counts it: up to when it ended, or is to end.
+    fn planned(&self) -> Pause {
+        Pause { from: self.started_at, until: self.ended_at.or(self.resume_at) }
+    }
 }
 
 /// What a clock shows at an instant.
@@ -141,6 +154,9 @@ impl Visit {
             warns_at: None,
             breached_at: None,
             elapsed: None,
+            paused: None,
+            assignee: None,
+            late_at: None,
             next_alert_at: None,
             alerted_level: None,
             acknowledged_at: None,
@@ -160,11 +176,7 @@ impl Visit {
             (None, None, Some(length)) => Budget::Working(length.in_days_of(self.timeline.working_day())),
             (None, None, None) => Budget::None,
         };
-        let pauses = self
-            .pauses
-            .iter()
-            .map(|pause| Pause { from: pause.started_at, until: pause.ended_at.or(pause.resume_at) })
-            .collect();
+        let pauses = self.pauses.iter().map(VisitPause::planned).collect();
         VisitClock {
             calendar: &self.timeline,
             alerts: &self.policy.terms.alerts,
@@ -183,9 +195,11 @@ impl Visit {
         let breached_at = clock.breached_at(now);
         let next_alert_at = clock.next_alert(self.alerted_level, now).map(|(_, at)| at);
         let next_alert_at = next_alert_at.filter(|_| self.acknowledged_at.is_none());
+        let late_at = clock.late_at(now);
         self.due_at = due_at;
         self.warns_at = warns_at;
         self.breached_at = self.breached_at.or(breached_at);
+        self.late_at = if self.left_at.is_some() { None } else { self.breached_at.or(late_at) };
         self.next_alert_at = next_alert_at.map(|at| self.snoozed_until.map_or(at, |until| at.max(until)));
         self.original_due_at = self.original_due_at.or(due_at);
     }
@@ -232,6 +246,14 @@ impl Visit {
         self.left_at = Some(now);
         self.refresh(now);
         self.elapsed = Some(self.clock().elapsed(now));
+        self.paused = Some(self.paused(now));
+    }
+
+    /// The working time that pauses took so far; the time in other stages is no pause.
+    fn paused(&self, now: DateTime<Utc>) -> TimeDelta {
+        let own = self.pauses.iter().filter(|pause| pause.reason != PauseReason::Away);
+        let pauses = own.map(VisitPause::planned).collect();
+        VisitClock { pauses, ..self.clock() }.paused(now)
     }
 
     /// Whether a return at `now` goes on with this visit, which was left. A spent clock does not take a new promise.
@@ -256,6 +278,8 @@ impl Visit {
             });
         }
         self.elapsed = None;
+        self.paused = None;
+        self.assignee = None;
         if self.deadline_on.is_some() {
             self.deadline_on = deadline_on;
         }

@@ -16,6 +16,7 @@ mod health;
 mod operation;
 mod origin;
 mod params;
+mod reports;
 mod request_id;
 mod stalled;
 
@@ -101,6 +102,8 @@ pub fn router(state: HttpState) -> Router {
         .route("/graphql", any(graphql_http::handle))
         .route("/graphql/ws", any(graphql_ws::handle))
         .route("/attachments/{id}", get(attachments::get).put(attachments::put))
+        .route("/reports/sla.csv", get(reports::sla))
+        .route("/reports/forecast.csv", get(reports::forecast))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(graphiql)

@@ -131,6 +131,11 @@ pub(super) const fn rank(ticket: &Ticket) -> Rank {
     Rank { priority: ticket.facts.priority, tier: ticket.company.tier }
 }
 
+/// The end of a visit, with whoever has the ticket.
+fn left(ticket: &Ticket) -> ClockChange {
+    ClockChange::Left { assignee: ticket.assignee.as_ref().map(|person| person.id) }
+}
+
 /// Lets the last of the events tell what happened to the clocks.
 pub(super) fn tell_clock(events: &mut [Event], changes: Vec<ClockChange>) {
     if let Some(event) = events.last_mut() {
@@ -176,7 +181,7 @@ impl Service {
         if work.running().is_some() {
             work.follow(policies.of(before.stage)?, rank(if is_moved { before } else { after }), now)?;
             if is_moved {
-                work.make(ClockChange::Left, now)?;
+                work.make(left(before), now)?;
             }
         }
         if is_moved {
@@ -200,7 +205,7 @@ impl Service {
     ) -> Result<()> {
         let Some(visit) = work.running().filter(|visit| visit.deadline_on.is_some()) else { return Ok(()) };
         if visit.is_spent(now) {
-            work.make(ClockChange::Left, now)?;
+            work.make(left(ticket), now)?;
             return work.enter(self.clock.new_id(StageVisitId), policies.of(ticket.stage)?, ticket, now);
         }
         work.make(ClockChange::DeadlineMoved { deadline_on: date }, now)

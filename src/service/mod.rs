@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod policies;
 pub mod previews;
 pub mod queries;
+pub mod reports;
 pub mod sessions;
 pub mod setup;
 pub mod sla_scan;

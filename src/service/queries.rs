@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use entity::{
     calendar, calendar_version, clarification, company, contact,
     id::{AccessTokenId, CalendarId, CompanyId, ContactId, PersonId, SlaAlertId, SlaPolicyId, TicketId},
@@ -15,7 +16,7 @@ use crate::{
         process,
         visit::Visit,
     },
-    service::{Result, Service, audit::AUDITORS, require},
+    service::{Result, Service, audit::AUDITORS, reports::LEADS, require},
     store::{
         self,
         alerts::{AlertCriterion, AlertFilter},
@@ -71,6 +72,7 @@ pub enum Counted {
     Alerts(AlertFilter),
     Notices(NoticeFilter),
     Audit(AuditFilter),
+    LateBy(DateTime<Utc>),
 }
 
 impl Service {
@@ -133,6 +135,10 @@ impl Service {
             Counted::Audit(filter) => {
                 require(actor, Action::ReadAudit, AUDITORS)?;
                 store::audit::count(&self.db, filter).await?
+            }
+            Counted::LateBy(until) => {
+                require(actor, Action::SeeReports, LEADS)?;
+                store::reports::count_late_by(&self.db, *until).await?
             }
         })
     }

@@ -111,6 +111,8 @@ impl Service {
             proposed_priority: None,
             proposed_priority_reasons: Vec::new(),
             promised_delivery_date: None,
+            first_promised_date: None,
+            delivered_on: None,
             facts,
             created_at: now,
             updated_at: now,

@@ -19,6 +19,7 @@ pub mod links;
 pub mod notices;
 pub mod page;
 pub mod policies;
+pub mod reports;
 pub mod search;
 pub mod ticket_order;
 pub mod tickets;

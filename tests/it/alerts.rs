@@ -356,7 +356,7 @@ each_database! {
         let mails = jobs.smtp.log().received;
         assert_eq!(mails.len(), 1, "once a night");
         let mail = mails[0].parsed();
-        assert_eq!(mails[0].to, [app.cast.administrator.email.clone()]);
+        assert_eq!(mails[0].to, std::slice::from_ref(&app.cast.administrator.email));
         assert_eq!(mail.header("Subject"), Some("[Secondline] Stored clocks have drifted"));
         assert!(mail.text.contains(&format!("- {key}: ")), "{}", mail.text);
         let ledger = app.ask(&app.cast.administrator, "{ notices { nodes { kind ticket { key } } } }", json!({})).await;

@@ -26,6 +26,7 @@ mod policies;
 mod process_death;
 mod readme;
 mod replicas;
+mod reports;
 mod requests;
 mod resuming;
 mod rights;

@@ -5,6 +5,7 @@ mod events;
 mod ledger;
 mod node;
 mod policies;
+mod reports;
 mod tickets;
 
 use async_graphql::MergedObject;
@@ -18,4 +19,5 @@ pub struct Query(
     ledger::LedgerQueries,
     events::EventQueries,
     node::NodeQueries,
+    reports::ReportQueries,
 );

@@ -12,6 +12,7 @@ pub mod preview;
 pub mod process;
 pub mod promise;
 pub mod rate_limit;
+pub mod report;
 pub mod sla;
 pub mod ticket;
 pub mod watcher;

@@ -38,6 +38,8 @@ pub(in crate::service) fn of_ticket(ticket: &Ticket) -> Json {
         "deEscalationReasons": ticket.de_escalation_reasons,
         "proposedPriority": ticket.proposed_priority,
         "promisedDeliveryDate": ticket.promised_delivery_date,
+        "firstPromisedDate": ticket.first_promised_date,
+        "deliveredOn": ticket.delivered_on,
     });
     if let Some(members) = snapshot.as_object_mut() {
         let facts = Facts::changes(None, &ticket.facts).into_iter();

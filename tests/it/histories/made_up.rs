@@ -195,14 +195,17 @@ impl World {
             return vec![self.entry(dice, Stage::Validating, now)];
         };
         match dice.roll(14) {
-            0..=2 => vec![ClockChange::Left, self.entry(dice, *dice.pick(&STAGES), now)],
+            0..=2 => vec![ClockChange::Left { assignee: None }, self.entry(dice, *dice.pick(&STAGES), now)],
             3 => {
                 let back = dice.pick(&clocks.visits).id;
                 let deadline_on = Some(date_near(dice, now));
                 let pause_id = ClockPauseId(dice.uuid());
-                vec![ClockChange::Left, ClockChange::CameBack { visit_id: back, pause_id, deadline_on }]
+                vec![
+                    ClockChange::Left { assignee: None },
+                    ClockChange::CameBack { visit_id: back, pause_id, deadline_on },
+                ]
             }
-            4 => vec![ClockChange::Left],
+            4 => vec![ClockChange::Left { assignee: None }],
             5 | 6 => {
                 let reason =
                     *dice.pick(&[PauseReason::WaitingClient, PauseReason::OnHold, PauseReason::WaitingRelease]);

@@ -168,6 +168,12 @@ impl Gate {
                         r#"{ timeZone: "UTC", hoursPerDay: 8, week: [{ day: MON, from: "09:00", to: "12:00" }] }"#;
                     asked.push((format!(r#"(input: {{ calendarId: "{id}", definition: {definition}, effectiveAt: "2026-06-01T00:00:00Z" }})"#), select(1)));
                 }
+                ("slaReport", _) => {
+                    let time = r#"from: "2026-06-01T00:00:00Z", to: "2026-07-01T00:00:00Z""#;
+                    asked.push((format!("({time}, groupBy: [STAGE, COMPANY, ASSIGNEE])"), select(DEPTH)));
+                    asked.push((format!("({time}, groupBy: [TEAM, TIER, PRIORITY, CATEGORY])"), select(1)));
+                }
+                ("breachForecast", _) => asked.push(("(days: 30, first: 20)".to_owned(), select(DEPTH))),
                 ("ticketSubtypes", _) => asked.push(("(includeArchived: true)".to_owned(), select(1))),
                 (_, Some(PAGE)) => {
                     let rows = schema.rows_of(&field.of).unwrap_or_default();

@@ -11,7 +11,7 @@ use super::{
     reads::{Reading, unknown},
     world::{BACKSTAGE, Side, World, company_of},
 };
-use crate::support::{TestApp, smtp::SmtpSink};
+use crate::support::TestApp;
 
 /// What tickets can be sorted by that contacts see.
 const ORDERS: [&str; 6] = ["NUMBER", "CREATED_AT", "UPDATED_AT", "SUBJECT", "STAGE", "SEVERITY"];
@@ -217,12 +217,11 @@ async fn fetch(app: &TestApp, url: &str) -> (u16, String) {
 
 /// Sends everything that waits: nothing that goes to a contact is of the other company, or of backstage.
 async fn read_mails(app: &TestApp, world: &World) -> Vec<String> {
-    let smtp = SmtpSink::start().await;
-    while app.deliver(&smtp).await.sent > 0 {}
+    while app.deliver(&world.smtp).await.sent > 0 {}
     let mut problems = Vec::new();
     for side in Side::BOTH {
         let addresses = [&world.contact_of(app, side).email, &world.colleague_of(side).email];
-        let received = smtp.log().received;
+        let received = world.smtp.log().received;
         let mails: Vec<_> = received.iter().filter(|mail| mail.to.iter().any(|to| addresses.contains(&to))).collect();
         if mails.len() < 2 {
             problems.push(format!("{side:?} is mailed too little to see anything: {}", mails.len()));

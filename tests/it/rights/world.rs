@@ -35,6 +35,8 @@ pub struct World {
     pub colleagues: [Member; 2],
     /// The key of a ticket of each company to which everything happened; it stands in Verifying.
     pub rich: [String; 2],
+    /// Where everything was mailed so far.
+    pub smtp: SmtpSink,
 }
 
 impl Side {
@@ -78,21 +80,20 @@ impl World {
         let writer = integration(app, Scope::TicketsWrite).await;
         let commenter = integration(app, Scope::CommentsWrite).await;
         let builder = Builder { app, writer, commenter };
-        let mut world = Self { colleagues, rich: [String::new(), String::new()] };
-        let smtp = SmtpSink::start().await;
+        let mut world = Self { colleagues, rich: [String::new(), String::new()], smtp: SmtpSink::start().await };
         for side in Side::BOTH {
             world.rich[side as usize] = builder.begin(&world, side).await;
         }
         builder.link(&world.rich[0], &world.rich[1]).await;
-        smtp.script([Reply::Refuse(550, "5.1.1 no such user here")]);
-        app.deliver(&smtp).await;
+        world.smtp.script([Reply::Refuse(550, "5.1.1 no such user here")]);
+        app.deliver(&world.smtp).await;
         app.advance(TimeDelta::days(2));
         app.service.sla_scan().await.unwrap();
         // So many alerts at once are a digest.
-        app.deliver(&smtp).await;
+        app.deliver(&world.smtp).await;
         builder.change_policies().await;
         for side in Side::BOTH {
-            builder.go_on(&world, side, &smtp).await;
+            builder.go_on(&world, side).await;
         }
         world
     }
@@ -318,11 +319,11 @@ impl Builder<'_> {
     }
 
     /// Everything that happens after two days.
-    async fn go_on(&self, world: &World, side: Side, smtp: &SmtpSink) {
+    async fn go_on(&self, world: &World, side: Side) {
         let (app, cast, word) = (self.app, &self.app.cast, side.word());
         let key = world.rich_of(side);
         app.walk_to(key, "FIXING").await;
-        app.deliver(smtp).await;
+        app.deliver(&world.smtp).await;
         let date = json!({ "estimatedDeliveryDate": "2026-06-19", "reason": format!("{BACKSTAGE} {word}") });
         self.change(&cast.project_manager, "setEstimatedDeliveryDate", date, key).await;
         let facts = json!({ "pullRequest": format!("https://git.example.com/{BACKSTAGE}/{word}/7") });

@@ -1,0 +1,271 @@
+//! Reports as CSV, for spreadsheets: `GET /reports/sla.csv` and `GET /reports/forecast.csv`, with a bearer token.
+//!
+//! RFC 4180 in UTF-8. What people typed cannot become a formula: a cell that begins like one is led by an apostrophe.
+
+use std::fmt::Display;
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderValue, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use entity::vocab::{DeEscalationReason, ReportDimension, Team};
+use serde::Deserialize;
+use tracing::Instrument;
+
+use crate::{
+    domain::{
+        actor::Actor,
+        process,
+        report::{Deliveries, Figures, Group, Lost, SlaReport},
+    },
+    http::{
+        HttpState,
+        answer::{self, Code, ErrorAnswer},
+        auth,
+    },
+    logging::chain,
+    service::{Result, Service, ServiceError, reports::ForecastRow},
+};
+
+/// What `sla.csv` is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SlaQuery {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    /// Dimensions, separated by commas.
+    #[serde(default)]
+    group_by: String,
+    #[serde(default)]
+    part: Part,
+}
+
+/// A table of the report.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Part {
+    #[default]
+    Figures,
+    LostByReason,
+    LostByTeams,
+    Deliveries,
+}
+
+/// What `forecast.csv` is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForecastQuery {
+    days: i32,
+}
+
+/// Rows under a header.
+type Table = (Vec<&'static str>, Vec<Vec<String>>);
+
+/// Answers the SLA report.
+pub(super) async fn sla(
+    State(state): State<HttpState>,
+    query: std::result::Result<Query<SlaQuery>, QueryRejection>,
+    parts: Parts,
+) -> Response {
+    let usage = "ask as /reports/sla.csv?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z&groupBy=STAGE,TEAM, perhaps with \
+                 &part=lost-by-reason, lost-by-teams or deliveries";
+    let Ok(Query(query)) = query else { return answer::error(Code::BadRequest, usage).into_response() };
+    let words = query.group_by.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let Some(group_by) = words.map(ReportDimension::parse).collect::<Option<Vec<_>>>() else {
+        let known: Vec<_> = ReportDimension::all().map(ReportDimension::word).collect();
+        let message = format!("groupBy takes {}, separated by commas", known.join(", "));
+        return answer::error(Code::BadRequest, message).into_response();
+    };
+    let (service, actor) = match who(&state, &parts).await {
+        Ok(who) => who,
+        Err(error) => return error.into_response(),
+    };
+    let work = async move {
+        let report = service.sla_report(&actor, query.from, query.to, group_by.clone()).await?;
+        Ok(match query.part {
+            Part::Figures => figures(&report),
+            Part::LostByReason => lost_by_reason(&report),
+            Part::LostByTeams => lost_by_teams(&report),
+            Part::Deliveries => deliveries(&report),
+        })
+    };
+    respond(&state, "sla.csv", work).await
+}
+
+/// Answers the forecast.
+pub(super) async fn forecast(
+    State(state): State<HttpState>,
+    query: std::result::Result<Query<ForecastQuery>, QueryRejection>,
+    parts: Parts,
+) -> Response {
+    let Ok(Query(query)) = query else {
+        return answer::error(Code::BadRequest, "ask as /reports/forecast.csv?days=7").into_response();
+    };
+    let (service, actor) = match who(&state, &parts).await {
+        Ok(who) => who,
+        Err(error) => return error.into_response(),
+    };
+    let work = async move {
+        let now = service.clock().now();
+        Ok(forecasts(&service.breach_forecast_rows(&actor, query.days).await?, now))
+    };
+    respond(&state, "forecast.csv", work).await
+}
+
+/// Who asks; nobody in particular does not get a report.
+async fn who(state: &HttpState, parts: &Parts) -> std::result::Result<(Service, Actor), ErrorAnswer> {
+    let caller = auth::identify(state, parts).await?.caller;
+    let nobody = || answer::error(Code::Unauthenticated, "send `Authorization: Bearer <token>`");
+    let session = caller.session.as_ref().ok_or_else(nobody)?;
+    Ok((caller.service(state.api.service()), session.actor.clone()))
+}
+
+/// Makes a report, whether or not its client still waits, and answers it as a file.
+async fn respond(
+    state: &HttpState,
+    file: &'static str,
+    work: impl Future<Output = Result<Table>> + Send + 'static,
+) -> Response {
+    match state.requests.spawn(work.in_current_span()).await {
+        Ok(Ok(table)) => match written(&table) {
+            Ok(text) => as_file(text, file),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "a report could not be written as CSV");
+                answer::internal().into_response()
+            }
+        },
+        Ok(Err(error)) => failed(&error).into_response(),
+        // It panicked, which was logged.
+        Err(_) => answer::internal().into_response(),
+    }
+}
+
+fn figures(report: &SlaReport) -> Table {
+    let header = vec![
+        "stage",
+        "team",
+        "company",
+        "tier",
+        "priority",
+        "assignee",
+        "category",
+        "visits",
+        "met",
+        "missed",
+        "excused",
+        "without_clock",
+        "paused",
+        "paused_hours",
+        "working_hours",
+        "median_hours",
+        "p90_hours",
+        "p95_hours",
+    ];
+    let total = [(Group::default(), report.total)];
+    let rows: &[_] = if report.groups.is_empty() { &total } else { &report.groups };
+    let row = |(group, figures): &(Group, Figures)| {
+        let counts =
+            [figures.visits, figures.met, figures.missed, figures.excused, figures.unclocked(), figures.paused];
+        let times = [figures.paused_time, figures.working_time, figures.median, figures.p90, figures.p95];
+        let about = [
+            shown(group.stage),
+            shown(group.team),
+            shown(group.company.as_ref().map(|(_, name)| name)),
+            shown(group.tier),
+            shown(group.priority),
+            shown(group.assignee.as_ref().map(|(_, name)| name)),
+            shown(group.category),
+        ];
+        let numbers = counts.map(|count| count.to_string()).into_iter().chain(times.map(hours));
+        about.into_iter().chain(numbers).collect()
+    };
+    (header, rows.iter().map(row).collect())
+}
+
+fn lost_by_reason(report: &SlaReport) -> Table {
+    let row = |lost: &Lost<DeEscalationReason>| vec![lost.key.to_string(), lost.count.to_string(), hours(lost.time)];
+    (vec!["reason", "de_escalations", "lost_hours"], report.losses.by_reason.iter().map(row).collect())
+}
+
+fn lost_by_teams(report: &SlaReport) -> Table {
+    let row = |lost: &Lost<(Team, Team)>| {
+        let (from, to) = lost.key;
+        vec![from.to_string(), to.to_string(), lost.count.to_string(), hours(lost.time)]
+    };
+    (vec!["from", "to", "de_escalations", "lost_hours"], report.losses.by_teams.iter().map(row).collect())
+}
+
+fn deliveries(report: &SlaReport) -> Table {
+    let Deliveries { promised, kept, kept_first } = report.deliveries;
+    let row = [promised, kept, kept_first].map(|count| count.to_string()).to_vec();
+    (vec!["promised", "kept", "kept_first"], vec![row])
+}
+
+fn forecasts(rows: &[ForecastRow], now: DateTime<Utc>) -> Table {
+    let row = |row: &ForecastRow| {
+        let ticket = &row.ticket;
+        let team = process::stage(row.forecast.stage).owner;
+        vec![
+            ticket.key(),
+            ticket.facts.subject.clone(),
+            ticket.company.name.clone(),
+            row.forecast.stage.to_string(),
+            shown(team),
+            shown(ticket.assignee.as_ref().map(|person| &person.name)),
+            row.forecast.late_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            (row.forecast.late_at < now).to_string(),
+        ]
+    };
+    let header = vec!["ticket", "subject", "company", "stage", "team", "assignee", "late_at", "is_late"];
+    (header, rows.iter().map(row).collect())
+}
+
+/// What is not known is an empty cell.
+fn shown(of: Option<impl Display>) -> String {
+    of.map(|of| of.to_string()).unwrap_or_default()
+}
+
+/// A length of time in hours, to a third of a second.
+fn hours(time: TimeDelta) -> String {
+    let ten_thousandths = time.num_microseconds().unwrap_or(i64::MAX) / 360_000;
+    format!("{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)
+}
+
+fn written((header, rows): &Table) -> std::result::Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(header)?;
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| harmless(cell)))?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn harmless(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("{}{cell}", if is_formula { "'" } else { "" })
+}
+
+fn as_file(text: Vec<u8>, file: &str) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename={file}")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+fn failed(error: &ServiceError) -> ErrorAnswer {
+    match error {
+        ServiceError::Refused(refusal) => answer::error(Code::BadRequest, refusal.to_string()),
+        ServiceError::Forbidden(_) | ServiceError::MissingScope(_) => answer::error(Code::Forbidden, error.to_string()),
+        error if error.is_unavailable() => answer::error(Code::Unavailable, "not available now; try again"),
+        error => {
+            tracing::error!(error = chain(error), "a report could not be made");
+            answer::internal()
+        }
+    }
+}
