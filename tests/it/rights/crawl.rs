@@ -170,8 +170,8 @@ impl Gate {
                 }
                 ("slaReport", _) => {
                     let time = r#"from: "2026-06-01T00:00:00Z", to: "2026-07-01T00:00:00Z""#;
-                    asked.push((format!("({time}, groupBy: [STAGE, COMPANY, ASSIGNEE])"), select(DEPTH)));
-                    asked.push((format!("({time}, groupBy: [TEAM, TIER, PRIORITY, CATEGORY])"), select(1)));
+                    let by = "groupBy: [STAGE, TEAM, COMPANY, TIER, PRIORITY, ASSIGNEE, CATEGORY]";
+                    asked.push((format!("({time}, {by})"), select(DEPTH)));
                 }
                 ("breachForecast", _) => asked.push(("(days: 30, first: 20)".to_owned(), select(DEPTH))),
                 ("ticketSubtypes", _) => asked.push(("(includeArchived: true)".to_owned(), select(1))),

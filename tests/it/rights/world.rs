@@ -262,7 +262,7 @@ impl Builder<'_> {
         app.make(admin, "updateCalendar", "calendar", input, "id").await;
         app.make(admin, "updateSlaPolicy", "slaPolicy", json!({ "stage": "ESTIMATING", "budget": "P2D" }), "id").await;
         let budgets = json!([{ "budget": "P1D" }, { "priority": "URGENT", "budget": "PT4H" },
-            { "priority": "LOW", "tier": "TIER_ONE", "budget": null }]);
+            { "priority": "LOW", "tier": "TIER_TWO", "budget": null }]);
         let alerts = json!([{ "level": "BREACH", "teamManagers": true, "people": [app.cast.qa.id] }]);
         let policy = json!({ "stage": "VERIFYING", "budgets": budgets, "alerts": alerts });
         app.make(admin, "updateSlaPolicy", "slaPolicy", policy, "id").await;
@@ -302,6 +302,7 @@ impl Builder<'_> {
         .await;
         let due = json!({ "dueAt": until + TimeDelta::days(5), "reason": reason });
         self.change(&cast.operations_manager, "overrideDueTime", due, &late).await;
+        app.walk_to(&late, "REPLICATING").await;
         let waiting = file(app, world, side).await;
         let pause = json!({ "reason": "ON_HOLD", "note": reason, "resumeAt": until });
         self.change(&cast.operations, "pauseClock", pause, &waiting).await;
@@ -336,6 +337,13 @@ impl Builder<'_> {
         self.handle_clock(world, side).await;
         let resolved = file(app, world, side).await;
         app.walk_to(&resolved, "CLOSED_RESOLVED").await;
+        let unhurried = file(app, world, side).await;
+        app.walk_to(&unhurried, "FIXING").await;
+        self.change(&cast.project_manager, "updateTicket", json!({ "facts": { "priority": "LOW" } }), &unhurried).await;
+        let facts = json!({ "pullRequest": "https://git.example.com/shop/pull/8" });
+        self.change(&cast.tech, "moveTicket", json!({ "to": "VERIFYING", "facts": facts }), &unhurried).await;
+        let notes = json!({ "resolutionNotes": format!("{word} does without.") });
+        self.change(&cast.qa, "moveTicket", json!({ "to": "CLOSED_UNRESOLVED", "facts": notes }), &unhurried).await;
         let unresolved = file(app, world, side).await;
         let close =
             json!({ "to": "CLOSED_UNRESOLVED", "facts": { "resolutionNotes": format!("{word} took it back.") } });
