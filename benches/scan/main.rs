@@ -25,8 +25,8 @@ use crate::{
 
 /// An idle job lasts less than a millisecond; so many of them give a steady median.
 const IDLE_RUNS: usize = 21;
-/// So many open tickets let an index pay in every table.
-const MANY: usize = 100_000;
+/// So many open tickets let an index pay in every table, that of pauses too.
+const MANY: usize = 1_000_000;
 /// Due in the scan that comes before those that are measured.
 const WARM_UP: usize = 100;
 

@@ -45,7 +45,9 @@ pub fn print_scans(scans: &[Scan]) {
     for ((engine, due), rows) in by_due {
         let fewest = rows.iter().min_by_key(|row| row.open);
         let most = rows.iter().max_by_key(|row| row.open);
-        if let (Some(fewest), Some(most)) = (fewest, most) {
+        if let (Some(fewest), Some(most)) = (fewest, most)
+            && fewest.open < most.open
+        {
             let times = most.scan.as_secs_f64() / fewest.scan.as_secs_f64();
             println!("- {engine}, {due} due: {times:.2} times as much at {} as at {}", most.open, fewest.open);
         }
@@ -65,11 +67,11 @@ pub fn print_profile(statements: &[Timed]) {
     let mut alike: BTreeMap<String, (usize, Duration)> = BTreeMap::new();
     for (statement, took) in statements {
         let words: Vec<_> = statement.sql.split(' ').collect();
-        let table = words.windows(2).find(|pair| matches!(pair, ["FROM" | "INTO" | "UPDATE", _]));
-        let name = table.map_or_else(
-            || statement.sql.clone(),
-            |pair| format!("{} {}", words.concat().chars().take(6).collect::<String>(), pair.concat()),
-        );
+        let table = words.windows(2).find_map(|pair| match pair {
+            ["FROM" | "INTO" | "UPDATE", table] => Some(*table),
+            _ => None,
+        });
+        let name = [words.first().copied(), table].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let (count, time) = alike.entry(name).or_default();
         *count += 1;
         *time += *took;
