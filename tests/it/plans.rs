@@ -30,7 +30,7 @@ async fn goes_by_indexes(app: &TestApp, what: &str, kept: &Kept) {
     assert!(!statements.is_empty(), "{what} ran no statement");
     for statement in &statements {
         let found = whole_tables(&app.db, statement, Planner::ForManyRows).await.unwrap();
-        assert_eq!(found, [String::new(); 0], "{what}: {}", statement.sql);
+        assert!(found.is_empty(), "{what}: {found:?} of {}", statement.sql);
     }
 }
 
