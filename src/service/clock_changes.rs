@@ -120,6 +120,11 @@ impl Policies {
         Ok(self.0.get(&stage).ok_or_else(missing)?)
     }
 
+    /// Those of all stages.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Policy> {
+        self.0.values()
+    }
+
     /// What is asked about when a ticket is judged: the calendar of delivery dates is that of Fixing.
     pub(super) fn delivery_calendar(&self, now: DateTime<Utc>) -> Result<&WorkingCalendar> {
         Ok(&self.of(Stage::Fixing)?.calendar.at(now).calendar)

@@ -4,17 +4,13 @@
 //! what lags behind, and is safe on several replicas at once.
 
 use chrono::{DateTime, Utc};
-use entity::{
-    id::TicketId,
-    vocab::{EventKind, Stage},
-};
+use entity::{id::TicketId, vocab::EventKind};
 use sea_orm::DatabaseTransaction;
 
 use crate::{
     domain::{
         actor::Actor,
         event::{Event, EventData},
-        process,
         visit::{Rank, Visit},
     },
     service::{
@@ -36,25 +32,25 @@ impl Service {
     /// Lets running clocks follow, up to `most` of them, on behalf of whoever changed what they follow; answers how many did.
     pub async fn follow_changes(&self, actor: &Actor, most: Option<usize>) -> Result<usize> {
         let policies = self.policies(&self.db, self.clock.now()).await?;
+        let overtaken = store::policies::overtaken(&self.db, policies.all()).await?;
+        // Looked at before a transaction is begun: mostly nothing lags behind.
+        let mut lags = store::visits::lags_behind(&self.db, &overtaken).await?;
         let mut followed = 0;
-        for stage in Stage::all().filter(|stage| process::is_open(*stage)) {
-            // Looked at before a transaction is begun: mostly nothing lags behind.
-            let mut lags = store::visits::lags_behind(&self.db, policies.of(stage)?).await?;
-            while lags {
-                let wanted = most.map_or(BATCH, |most| BATCH.min(most - followed));
-                let batch = self.follow_batch(actor, stage, wanted).await?;
-                followed += batch;
-                lags = batch == BATCH;
-            }
+        while lags {
+            let wanted = most.map_or(BATCH, |most| BATCH.min(most - followed));
+            let batch = self.follow_batch(actor, wanted).await?;
+            followed += batch;
+            lags = batch == BATCH;
         }
         Ok(followed)
     }
 
-    async fn follow_batch(&self, actor: &Actor, stage: Stage, limit: usize) -> Result<usize> {
+    async fn follow_batch(&self, actor: &Actor, limit: usize) -> Result<usize> {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         let tx = self.begin().await?;
         let policies = self.policies(&tx, self.clock.now()).await?;
-        let visits = store::visits::claim_behind(&tx, policies.of(stage)?, limit).await?;
+        let overtaken = store::policies::overtaken(&tx, policies.all()).await?;
+        let visits = store::visits::claim_behind(&tx, &overtaken, limit).await?;
         let found = visits.len();
         let lagging = visits.into_iter().map(|visit| (visit.clone(), visit.rank)).collect();
         self.reckon(&tx, actor, lagging, &policies, self.clock.now()).await?;

@@ -31,8 +31,8 @@ use crate::{
     store::{self, tickets::TicketView},
 };
 
-/// Visits in one transaction: enough to make statements worth their while, few enough to hold locks only for a moment.
-const BATCH: u64 = 100;
+/// Visits in one transaction: what the store writes by one statement, and few enough to hold locks only for a moment.
+const BATCH: u64 = 500;
 
 /// A level that was reached so recently is told even where a higher one was reached since: only after downtime is it old news.
 /// Four scans of the default schedule.

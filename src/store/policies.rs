@@ -14,7 +14,7 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, Statement,
+    QueryOrder, QuerySelect, Statement,
     sea_query::{Expr, Func, Query},
 };
 
@@ -78,6 +78,33 @@ pub async fn in_effect(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<
         Ok((version.stage, Policy { version: Arc::new(version), calendar }))
     };
     versions.into_iter().map(with_calendar).collect()
+}
+
+/// Versions that running clocks must not follow any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overtaken {
+    /// Of policies.
+    pub policies: Vec<SlaPolicyVersionId>,
+    /// Of the calendars in which the policies are counted.
+    pub calendars: Vec<CalendarVersionId>,
+}
+
+/// The versions that these policies, which are all that are in effect, have overtaken: one statement.
+pub async fn overtaken<'a>(
+    db: &impl ConnectionTrait,
+    in_effect: impl IntoIterator<Item = &'a Policy>,
+) -> Result<Overtaken> {
+    let (mut policies, mut calendars) = (Vec::new(), BTreeSet::new());
+    for Policy { version, calendar } in in_effect {
+        policies.push(version.id);
+        calendars.extend(calendar.iter().map(|version| version.id).filter(|id| *id != calendar.latest().id));
+    }
+    let others = sla_policy_version::Entity::find()
+        .select_only()
+        .column(sla_policy_version::Column::Id)
+        .filter(sla_policy_version::COLUMN.id.is_not_in(policies));
+    let policies = others.into_tuple::<SlaPolicyVersionId>().all(db).await?;
+    Ok(Overtaken { policies, calendars: calendars.into_iter().collect() })
 }
 
 /// Every version of some calendars.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    calendar_version, clock_pause,
+    clock_pause,
     id::{CalendarId, CompanyId, PersonId, SlaPolicyVersionId, StageVisitId, TicketId},
-    sla_policy_version, stage_visit, ticket,
+    stage_visit, ticket,
     vocab::Stage,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,9 +18,12 @@ use sea_orm::{
 use crate::{
     domain::{
         clock_change::{EraRef, Library},
-        visit::{Excuse, Policy, Rank, Visit, VisitPause},
+        visit::{Excuse, Rank, Visit, VisitPause},
     },
-    store::{ROWS, Result, StoreError, policies},
+    store::{
+        ROWS, Result, StoreError,
+        policies::{self, Overtaken},
+    },
 };
 
 /// The open visit of a ticket, held until the transaction ends.
@@ -62,34 +65,29 @@ pub async fn latest_of(db: &impl ConnectionTrait, ticket: TicketId, stage: Stage
     Ok(load(db, selection).await?.pop())
 }
 
-/// Whether a running visit of the policy's stage does not follow it yet, or not the latest version of its calendar.
-pub async fn lags_behind(db: &impl ConnectionTrait, policy: &Policy) -> Result<bool> {
-    super::page::exists(db, behind(policy)).await
+/// Whether a running visit still follows a version that was overtaken.
+pub async fn lags_behind(db: &impl ConnectionTrait, overtaken: &Overtaken) -> Result<bool> {
+    match behind(overtaken) {
+        Some(selection) => super::page::exists(db, selection).await,
+        None => Ok(false),
+    }
 }
 
 /// Up to `limit` of those visits, held until the transaction ends. Those that somebody else holds are left out.
-pub async fn claim_behind(db: &impl ConnectionTrait, policy: &Policy, limit: u64) -> Result<Vec<Visit>> {
-    load(db, claimed(db, behind(policy).limit(limit))).await
+pub async fn claim_behind(db: &impl ConnectionTrait, overtaken: &Overtaken, limit: u64) -> Result<Vec<Visit>> {
+    match behind(overtaken) {
+        Some(selection) => load(db, claimed(db, selection.limit(limit))).await,
+        None => Ok(Vec::new()),
+    }
 }
 
-/// By the indexes of running visits: each other version is looked up, which are few.
-fn behind(policy: &Policy) -> Select<stage_visit::Entity> {
-    let Policy { version, calendar } = policy;
-    let other_policies = sla_policy_version::Entity::find()
-        .select_only()
-        .column(sla_policy_version::Column::Id)
-        .filter(sla_policy_version::COLUMN.policy_id.eq(version.policy_id))
-        .filter(sla_policy_version::COLUMN.id.ne(version.id));
-    let other_calendars = calendar_version::Entity::find()
-        .select_only()
-        .column(calendar_version::Column::Id)
-        .filter(calendar_version::COLUMN.calendar_id.eq(version.terms.calendar_id))
-        .filter(calendar_version::COLUMN.id.ne(calendar.latest().id));
-    stage_visit::Entity::open().filter(stage_visit::COLUMN.stage.eq(version.stage)).filter(
-        Condition::any()
-            .add(Expr::col(stage_visit::Column::PolicyVersionId).in_subquery(other_policies.into_query()))
-            .add(Expr::col(stage_visit::Column::CalendarVersionId).in_subquery(other_calendars.into_query())),
-    )
+/// By the indexes of running visits. Both databases use them for versions that are named, but not for ones that a subquery finds.
+fn behind(Overtaken { policies, calendars }: &Overtaken) -> Option<Select<stage_visit::Entity>> {
+    let of = stage_visit::COLUMN;
+    let policies = (!policies.is_empty()).then(|| of.policy_version_id.is_in(policies.iter().copied()));
+    let calendars = (!calendars.is_empty()).then(|| of.calendar_version_id.is_in(calendars.iter().copied()));
+    let either = Condition::any().add_option(policies).add_option(calendars);
+    (!either.is_empty()).then(|| stage_visit::Entity::open().filter(either))
 }
 
 /// The running visits of a company's tickets, held until the transaction ends.

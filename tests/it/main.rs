@@ -22,6 +22,7 @@ mod nodes;
 mod oidc;
 mod outbox;
 mod paging;
+mod plans;
 mod policies;
 mod process_death;
 mod readme;

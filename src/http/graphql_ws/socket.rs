@@ -31,8 +31,12 @@ const INIT_WITHIN: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(25);
 /// A client answers a close frame at once.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// What a client goes on sending is not read after a message that is too long; closing at once would cut off why.
+const LINGER: Duration = Duration::from_millis(500);
 /// Operations that run at once on one connection: a front end has one for each thing on its page.
 const OPERATIONS: usize = 100;
+/// The code of RFC 6455 for a message that is too long.
+const TOO_LONG: u16 = 1009;
 /// A close frame has room for 123 bytes.
 const REASON_LIMIT: usize = 120;
 
@@ -99,6 +103,7 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, introduced: Ident
             out_of_force = Box::pin(identified.clone().out_of_force_of(service.clone()));
         }
     };
+    let is_unread = matches!(end, End::Close(TOO_LONG, _));
     if let End::Close(code, mut reason) = end {
         reason.truncate(reason.floor_char_boundary(REASON_LIMIT));
         let frame = CloseFrame { code, reason: reason.into() };
@@ -109,6 +114,9 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, introduced: Ident
     let _ = tokio::time::timeout(FAREWELL, async {
         let _ = socket.sink.close().await;
         while let Some(Ok(_)) = incoming.next().await {}
+        if is_unread {
+            sleep(LINGER).await;
+        }
     })
     .await;
 }
@@ -124,7 +132,7 @@ impl Socket {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Close(_))) | None => Err(End::Gone),
             // Too long, or not of the WebSocket protocol.
-            Some(Err(_)) => Err(close(1009, "the message is too long, or no message")),
+            Some(Err(_)) => Err(close(TOO_LONG, "the message is too long, or no message")),
         }
     }
 

@@ -4,6 +4,7 @@ pub mod checks;
 pub mod database;
 pub mod following;
 pub mod issuer;
+pub mod plans;
 pub mod server;
 pub mod sla;
 pub mod smtp;
