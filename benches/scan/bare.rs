@@ -69,7 +69,7 @@ impl Bare {
             let visit = other(notice.visit_id.context("every notice is about a visit")?)?;
             notice.id = world.clock.new_id(NoticeId);
             notice.dedupe_key = format!("{}{}", &notice.dedupe_key, world.clock.new_uuid().simple());
-            (notice.visit_id, notice.ticket_id) = (Some(visit.id), visit.ticket_id);
+            (notice.visit_id, notice.ticket_id) = (Some(visit.id), Some(visit.ticket_id));
             (notice.created_at, notice.next_attempt_at) = (now, now);
         }
         let mut write = Vec::new();

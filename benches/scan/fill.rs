@@ -92,7 +92,7 @@ impl World {
     /// Takes all mail that waits for sent.
     pub async fn empty_outbox(&self) -> anyhow::Result<()> {
         self.db
-            .execute_unprepared("UPDATE notice SET state = 'SENT', sent_at = created_at WHERE state = 'QUEUED'")
+            .execute_unprepared("UPDATE notice SET state = 'SENT', sent_at = created_at WHERE state IN ('HELD', 'QUEUED')")
             .await?;
         Ok(())
     }
@@ -256,7 +256,7 @@ impl World {
         let at = ticket.created_at;
         notice::Model {
             id,
-            ticket_id: ticket.id,
+            ticket_id: Some(ticket.id),
             visit_id: Some(visit.id),
             dedupe_key: format!("{}:{id}", template.notice.dedupe_key),
             state: NoticeState::Sent,
