@@ -13,6 +13,7 @@ pub mod deliver;
 pub mod directory;
 pub mod feed;
 pub mod follow;
+pub mod holidays;
 mod identities;
 pub mod links;
 pub mod lookups;

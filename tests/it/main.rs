@@ -13,6 +13,7 @@ mod delivery;
 mod directory;
 mod fire;
 mod histories;
+mod holidays;
 mod links;
 mod listening;
 mod lists;
