@@ -64,7 +64,6 @@ struct Vector {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Event {
     at: Instant,
     #[serde(flatten)]
@@ -72,7 +71,7 @@ struct Event {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(tag = "event", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 enum What {
     Enter { policy: String, priority: Option<Priority>, tier: Option<CompanyTier> },
     Pause { reason: PauseReason, resume_at: Option<Instant> },
