@@ -6,6 +6,7 @@
 
 mod access;
 mod demo;
+mod holidays;
 mod operations;
 mod print;
 mod serve;
@@ -79,6 +80,9 @@ pub enum Command {
     /// SLA clocks
     #[command(subcommand)]
     Sla(SlaCommand),
+    /// Working calendars
+    #[command(subcommand)]
+    Calendar(CalendarCommand),
     /// Mails that wait, left or failed
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -133,6 +137,17 @@ pub enum SlaCommand {
         #[command(flatten)]
         common: Common,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CalendarCommand {
+    /// Add the public holidays of an iCalendar file to a calendar; running clocks follow
+    #[command(
+        after_help = "Holidays that the calendar has already stay as they are, so that a file can be imported again.\n\n\
+        Examples:\n  secondline calendar import-holidays default holidays.ics --dry-run\n  \
+        secondline calendar import-holidays 'Office Berlin' berlin.ics --years 2026..2028"
+    )]
+    ImportHolidays(HolidayArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -228,6 +243,26 @@ pub struct PersonArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct HolidayArgs {
+    /// The calendar's name, or its id
+    pub calendar: String,
+    /// The file; - reads standard input
+    #[arg(value_name = "FILE.ics")]
+    pub file: PathBuf,
+    /// The years whose holidays are added, at most ten [default: this one and the next two]
+    #[arg(long, value_name = "FROM..TO", value_parser = years)]
+    pub years: Option<(i32, i32)>,
+    /// From when on they hold, which may be over [default: now]
+    #[arg(long, value_name = "INSTANT")]
+    pub effective_at: Option<DateTime<Utc>>,
+    /// Only tell what would be added
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
 pub struct TokenArgs {
     #[command(flatten)]
     pub owner: OwnerArgs,
@@ -277,6 +312,7 @@ impl Command {
                 | TokenCommand::Revoke { common, .. },
             )
             | Self::Audit(AuditCommand::Export { common, .. })
+            | Self::Calendar(CalendarCommand::ImportHolidays(HolidayArgs { common, .. }))
             | Self::Sla(SlaCommand::Scan(common) | SlaCommand::Verify { common, .. })
             | Self::Outbox(OutboxCommand::List { common, .. } | OutboxCommand::Retry { common, .. }) => &common.log,
         }
@@ -297,6 +333,7 @@ impl Command {
             Self::Sla(SlaCommand::Verify { ticket, common }) => {
                 operations::sla_verify(ticket.as_deref(), &common).await
             }
+            Self::Calendar(CalendarCommand::ImportHolidays(arguments)) => holidays::import(arguments).await,
             Self::Outbox(OutboxCommand::List { state, limit, common }) => {
                 operations::list_outbox(state, limit, &common).await
             }
@@ -356,6 +393,12 @@ fn scope(text: &str) -> Result<Scope, String> {
     })
 }
 
+fn years(text: &str) -> Result<(i32, i32), String> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let years = from.trim().parse().ok().zip(to.trim().parse().ok());
+    years.ok_or_else(|| "must be a year, or the first and the last one: 2026..2028".to_owned())
+}
+
 fn notice_state(text: &str) -> Result<NoticeState, String> {
     NoticeState::parse(text).ok_or_else(|| "must be queued, sent, failed or cancelled".to_owned())
 }
@@ -395,6 +438,15 @@ mod tests {
             assert_eq!(team(text), Ok(Team::ProjectManager));
         }
         assert!(team("sales").is_err());
+    }
+
+    #[test]
+    fn years_are_one_or_the_first_and_the_last() {
+        assert_eq!(years("2026..2028"), Ok((2026, 2028)));
+        assert_eq!(years("2026"), Ok((2026, 2026)));
+        for text in ["", "2026..", "..2028", "next", "2026-2028"] {
+            assert!(years(text).is_err(), "{text}");
+        }
     }
 
     #[test]

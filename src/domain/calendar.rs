@@ -10,6 +10,7 @@
 //! two windows overlap because of that, their common time counts once.
 
 mod definition;
+pub mod icalendar;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
@@ -22,7 +23,8 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZo
 use chrono_tz::{GapInfo, Tz};
 
 pub use self::definition::{
-    CalendarDefinition, CalendarError, ClosedHours, ExtraWindow, Holiday, TimeOfDay, TimeOfDayError, WeekWindow,
+    CalendarDefinition, CalendarError, ClosedHours, ExtraWindow, HOLIDAY_NAME_LIMIT, Holiday, TimeOfDay,
+    TimeOfDayError, WeekWindow,
 };
 
 /// How far ahead a calendar is read, 200 years: beyond every budget and report, and every walk along it ends.

@@ -9,7 +9,7 @@ use entity::vocab::{PauseReason, SegmentKind};
 
 use crate::domain::{
     calendar::{Interval, WorkingCalendar},
-    visit::Visit,
+    visit::{Visit, VisitPause},
 };
 
 /// Segments that an explanation has at most: years of days. What follows is one last segment.
@@ -60,23 +60,35 @@ pub fn explain(visit: &Visit, now: DateTime<Utc>) -> Explanation {
     let mut from = visit.entered_at;
     for pause in pauses.iter().filter(|pause| pause.start < until) {
         push_hours(&mut segments, visit, Interval { start: from, end: pause.start.max(from) });
-        let end = pause.end.min(until);
-        let reason = reason_of(visit, pause.start);
-        push(
-            &mut segments,
-            Segment { from: pause.start, to: end, kind: SegmentKind::Paused, holiday: None, pause_reason: reason },
-        );
-        from = end;
+        from = pause.end.min(until);
+        push_pauses(&mut segments, visit, Interval { start: pause.start, end: from });
     }
     push_hours(&mut segments, visit, Interval { start: from, end: until });
     let counted = segments.iter().map(Segment::counted).sum();
     Explanation { segments, until, counted }
 }
 
-/// Why the clock stood still at an instant: the pause that was there first.
-fn reason_of(visit: &Visit, at: DateTime<Utc>) -> Option<PauseReason> {
-    let holds = visit.pauses.iter().filter(|pause| pause.started_at <= at && pause.ended_at.is_none_or(|end| at < end));
-    holds.min_by_key(|pause| pause.started_at).map(|pause| pause.reason)
+/// A stretch in which the clock stood still, cut where another pause is the one that holds it.
+fn push_pauses(segments: &mut Vec<Segment>, visit: &Visit, paused: Interval) {
+    let mut from = paused.start;
+    while from < paused.end {
+        let pause = pause_at(visit, from);
+        let end = pause.and_then(end_of).filter(|end| *end > from);
+        let to = end.map_or(paused.end, |end| end.min(paused.end));
+        let pause_reason = pause.map(|pause| pause.reason);
+        push(segments, Segment { from, to, kind: SegmentKind::Paused, holiday: None, pause_reason });
+        from = to;
+    }
+}
+
+/// The pause that holds the clock at an instant: of several, the one that began first.
+fn pause_at(visit: &Visit, at: DateTime<Utc>) -> Option<&VisitPause> {
+    let holds = visit.pauses.iter().filter(|pause| pause.started_at <= at && end_of(pause).is_none_or(|end| at < end));
+    holds.min_by_key(|pause| pause.started_at)
+}
+
+fn end_of(pause: &VisitPause) -> Option<DateTime<Utc>> {
+    pause.ended_at.or(pause.resume_at)
 }
 
 /// Working hours and what is between them.

@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod directory;
 pub mod feed;
 pub mod follow;
+pub mod holidays;
 mod identities;
 pub mod links;
 pub mod lookups;

@@ -33,7 +33,7 @@ use crate::{
 const NAME_LIMIT: usize = 100;
 /// Running clocks that follow an edit before it is answered; the rest follow within seconds, by a job.
 const FOLLOW_AT_ONCE: usize = 1_000;
-const ADMINISTRATORS: &str = "only an administrator edits SLA policies and calendars";
+pub(super) const ADMINISTRATORS: &str = "only an administrator edits SLA policies and calendars";
 
 /// A change of a stage's policy; what is absent stays.
 #[derive(Clone, Debug)]

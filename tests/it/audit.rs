@@ -116,6 +116,11 @@ async fn success(app: &TestApp, mutation: &str) -> (Member, Value, &'static str)
         "updateSlaPolicy" => (admin, json!({ "stage": "VALIDATING", "budget": "PT2H" }), "POLICY_UPDATE"),
         "createCalendar" => (admin, json!({ "name": "Nights", "definition": definition }), "CALENDAR_CREATE"),
         "updateCalendar" => (admin, json!({ "calendarId": calendar, "name": "Other" }), "CALENDAR_UPDATE"),
+        "importHolidays" => {
+            let event = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20260602\nSUMMARY:Founders' Day\nEND:VEVENT\n";
+            let ics = format!("BEGIN:VCALENDAR\n{event}END:VCALENDAR\n");
+            (admin, json!({ "calendarId": calendar, "ics": ics }), "CALENDAR_UPDATE")
+        }
         "pauseClock" | "resumeClock" => {
             let key = app.file_ticket().await;
             let pause = json!({ "ticketId": key, "reason": "ON_HOLD", "note": "Office move." });

@@ -14,6 +14,7 @@ mod delivery;
 mod directory;
 mod fire;
 mod histories;
+mod holidays;
 mod links;
 mod listening;
 mod lists;

@@ -1,5 +1,7 @@
 //! The published vectors of `tests/vectors`, which say by example what the clock means.
 
+mod histories;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};

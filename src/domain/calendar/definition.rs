@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// The most entries each list of a calendar may have: decades of holidays, and still cheap to look through.
 const MOST_ENTRIES: usize = 1000;
 
+/// The name of a holiday is one line in a list.
+pub const HOLIDAY_NAME_LIMIT: usize = 200;
+
 /// Minutes of a day; the last [`TimeOfDay`], and the longest working day.
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
 

@@ -1,6 +1,6 @@
 //! Mutations of SLA policies and calendars. For administrators.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
     id::CalendarId,
@@ -11,12 +11,17 @@ use crate::{
     domain::refusal::Refusal,
     graphql::{
         context::{actor, service},
-        error::{ApiError, payload},
+        error::{ApiError, UserError, payload},
         id::parse_reference,
         mutation::payloads,
-        types::policy::{Calendar, CalendarDefinitionInput, SlaAlertRule, SlaBudget, SlaPolicy},
+        types::policy::{
+            Calendar, CalendarDefinitionInput, CalendarHoliday, SkippedHoliday, SlaAlertRule, SlaBudget, SlaPolicy,
+        },
     },
-    service::policies::{CalendarChange, PolicyChange},
+    service::{
+        holidays::{HolidayImport, ImportedHolidays},
+        policies::{CalendarChange, PolicyChange},
+    },
 };
 
 /// Mutations of policies.
@@ -69,6 +74,57 @@ pub struct UpdateCalendarInput {
     effective_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
+}
+
+/// Holidays to be added to a calendar from an iCalendar file (`.ics`).
+#[derive(Debug, InputObject)]
+struct ImportHolidaysInput {
+    /// The calendar.
+    calendar_id: ID,
+    /// The file's text, at most 256 KiB. Events of whole days close these days, events with times these hours; those that recur do
+    /// so within the years. Whoever wants only the days on which nobody works chooses such a file.
+    ics: String,
+    /// The first year whose holidays are added; this one where left out.
+    from_year: Option<i32>,
+    /// The last year, at most nine after the first; two after it where left out.
+    to_year: Option<i32>,
+    /// From when on they hold, which may be over: running clocks are counted anew from then on. Now where left out.
+    effective_at: Option<DateTime<Utc>>,
+    /// The version that you read; refused when somebody changed it since.
+    expected_version: Option<i32>,
+    /// Only to tell what would be added.
+    #[graphql(default)]
+    dry_run: bool,
+}
+
+/// What `importHolidays` answers.
+#[derive(SimpleObject)]
+struct ImportHolidaysPayload {
+    /// The calendar, as it was if nothing was added; null when refused.
+    calendar: Option<Calendar>,
+    /// The holidays that were added, or would be.
+    added: Vec<CalendarHoliday>,
+    /// Holidays of the file on whose days the calendar has some already, which stay as they are.
+    known: Vec<CalendarHoliday>,
+    /// Events of the file that became no holidays.
+    skipped: Vec<SkippedHoliday>,
+    /// What to mend; empty when it was done.
+    user_errors: Vec<UserError>,
+}
+
+impl From<(Option<ImportedHolidays>, Vec<UserError>)> for ImportHolidaysPayload {
+    fn from((imported, user_errors): (Option<ImportedHolidays>, Vec<UserError>)) -> Self {
+        let Some(ImportedHolidays { calendar, added, known, skipped }) = imported else {
+            return Self { calendar: None, added: vec![], known: vec![], skipped: vec![], user_errors };
+        };
+        Self {
+            calendar: Some(Calendar(calendar)),
+            added: added.into_iter().map(Into::into).collect(),
+            known: known.into_iter().map(Into::into).collect(),
+            skipped: skipped.into_iter().map(SkippedHoliday::from).collect(),
+            user_errors,
+        }
+    }
 }
 
 impl UpdateSlaPolicyInput {
@@ -174,5 +230,25 @@ impl PolicyMutations {
             Err(refusal) => Err(refusal.into()),
         };
         payload(changed.map(Calendar))
+    }
+
+    /// Adds the public holidays of an iCalendar file to a calendar, as `updateCalendar` would. What the calendar has already stays;
+    /// where there is nothing to add, no version is made.
+    async fn import_holidays(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Holidays to be added to a calendar from an iCalendar file (`.ics`).")]
+        input: ImportHolidaysInput,
+    ) -> Result<ImportHolidaysPayload, ApiError> {
+        let import = HolidayImport {
+            ics: input.ics,
+            from_year: input.from_year,
+            to_year: input.to_year,
+            effective_at: input.effective_at,
+            expected_version: input.expected_version,
+            dry_run: input.dry_run,
+        };
+        let id = parse_reference(&input.calendar_id);
+        payload(service(context)?.import_holidays(actor(context)?, id, import).await)
     }
 }

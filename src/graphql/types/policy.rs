@@ -9,7 +9,10 @@ use entity::{
 
 use crate::{
     domain::{
-        calendar::{CalendarDefinition, ClosedHours, ExtraWindow, Holiday, TimeOfDay, WeekWindow},
+        calendar::{
+            CalendarDefinition, ClosedHours, ExtraWindow, HOLIDAY_NAME_LIMIT, Holiday, TimeOfDay, WeekWindow,
+            icalendar::{SkipReason, SkippedEvent},
+        },
         facts::clean_text,
         policy::{BudgetRule, Recipients},
         refusal::{Code, Problem, Refusal},
@@ -251,16 +254,7 @@ impl Calendar {
 
     /// The days, or parts of days, on which nobody works.
     async fn holidays(&self) -> Result<Vec<CalendarHoliday>, ApiError> {
-        let holidays = store::policies::definition(&self.0)?.holidays;
-        Ok(holidays
-            .into_iter()
-            .map(|holiday| CalendarHoliday {
-                on: Date(holiday.on),
-                name: holiday.name,
-                from: holiday.closed.map(|hours| hours.from.to_string()),
-                to: holiday.closed.map(|hours| hours.to.to_string()),
-            })
-            .collect())
+        Ok(store::policies::definition(&self.0)?.holidays.into_iter().map(Into::into).collect())
     }
 
     /// Hours that are worked outside the usual ones.
@@ -310,8 +304,6 @@ impl From<calendar_version::Model> for CalendarVersion {
 }
 
 const MINUTES_PER_HOUR: f64 = 60.0;
-/// The name of a holiday is one line in a list.
-const NAME_LIMIT: usize = 200;
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -357,6 +349,50 @@ pub struct CalendarHoliday {
     from: Option<String>,
     /// Closed until; null for the whole day.
     to: Option<String>,
+}
+
+impl From<Holiday> for CalendarHoliday {
+    fn from(holiday: Holiday) -> Self {
+        Self {
+            on: Date(holiday.on),
+            name: holiday.name,
+            from: holiday.closed.map(|hours| hours.from.to_string()),
+            to: holiday.closed.map(|hours| hours.to.to_string()),
+        }
+    }
+}
+
+/// An event of an iCalendar file that became no holiday.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct SkippedHoliday {
+    /// What the file calls it; blank if it does not.
+    name: String,
+    /// The day on which it is, or begins; null if the file does not say.
+    on: Option<Date>,
+    /// Why.
+    reason: HolidaySkipReason,
+}
+
+/// Why an event of an iCalendar file became no holiday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "SkipReason")]
+pub enum HolidaySkipReason {
+    /// None of its days is in the years that were read.
+    OutsideYears,
+    /// It was cancelled.
+    Cancelled,
+    /// It has no date.
+    NoDate,
+    /// It begins, and has no end.
+    NoLength,
+    /// Another event of the file closes these hours already.
+    SameTime,
+}
+
+impl From<SkippedEvent> for SkippedHoliday {
+    fn from(event: SkippedEvent) -> Self {
+        Self { name: event.name, on: event.on.map(Date), reason: event.why.into() }
+    }
 }
 
 /// Hours that are worked outside the usual ones.
@@ -456,7 +492,7 @@ impl Reader {
     }
 
     fn name(&mut self, field: &str, text: &str) -> String {
-        clean_text(text, NAME_LIMIT, false).unwrap_or_else(|(code, why)| {
+        clean_text(text, HOLIDAY_NAME_LIMIT, false).unwrap_or_else(|(code, why)| {
             self.problems.push(Problem::at(code, format!("definition.{field}"), format!("a name {why}")));
             String::new()
         })

@@ -49,6 +49,7 @@ pub const ACTS: &[&str] = &[
     "editComment: another's",
     "editComment: one's own",
     "excuseBreach",
+    "importHolidays",
     "linkTickets: one of A with one of B",
     "linkTickets: two of A",
     "moveTicket: Closed to Validating",
@@ -261,13 +262,18 @@ impl<'a> Stage<'a> {
                 json!({ "ticketSubtypeId": made["id"] })
             }
             "updateSlaPolicy" => json!({ "stage": "VALIDATING", "budget": format!("PT{}H", 8 + number % 2) }),
-            "createCalendar" | "updateCalendar" => {
+            "createCalendar" | "updateCalendar" | "importHolidays" => {
                 let week = [json!({ "day": "MON", "from": "09:00", "to": "17:00" })];
                 let made = json!({ "name": name, "definition": { "timeZone": "UTC", "hoursPerDay": 8, "week": week } });
                 if mutation == "createCalendar" {
                     return made;
                 }
                 let made = app.make(&cast.administrator, "createCalendar", "calendar", made, "id").await;
+                if mutation == "importHolidays" {
+                    let event = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20260602\nSUMMARY:Founders' Day\nEND:VEVENT\n";
+                    let ics = format!("BEGIN:VCALENDAR\n{event}END:VCALENDAR\n");
+                    return json!({ "calendarId": made["id"], "ics": ics });
+                }
                 json!({ "calendarId": made["id"], "name": format!("Renamed {number}") })
             }
             other => panic!("say in tests/it/rights/acts.rs, Stage::input, how {other} succeeds, and name it in ACTS"),
