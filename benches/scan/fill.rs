@@ -92,7 +92,9 @@ impl World {
     /// Takes all mail that waits for sent.
     pub async fn empty_outbox(&self) -> anyhow::Result<()> {
         self.db
-            .execute_unprepared("UPDATE notice SET state = 'SENT', sent_at = created_at WHERE state IN ('HELD', 'QUEUED')")
+            .execute_unprepared(
+                "UPDATE notice SET state = 'SENT', sent_at = created_at WHERE state IN ('HELD', 'QUEUED')",
+            )
             .await?;
         Ok(())
     }
