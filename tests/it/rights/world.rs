@@ -95,6 +95,7 @@ impl World {
         for side in Side::BOTH {
             builder.go_on(&world, side).await;
         }
+        builder.ask_from_somewhere().await;
         world
     }
 
@@ -272,6 +273,11 @@ impl Builder<'_> {
         let leader = staff(&app.service, "Lena Leader", &[Team::Qa], &[Team::Qa, Team::Tech], true).await;
         let hours = json!({ "personId": leader.id, "calendarId": usual["id"] });
         app.make(admin, "updatePerson", "person", hours, "id").await;
+    }
+
+    /// A request with an address, so late that it is among the latest.
+    async fn ask_from_somewhere(&self) {
+        let app = self.app;
         let caller = app.service.authenticate(&app.cast.operations.token).await.unwrap().unwrap();
         let origin = Origin { address: Some("192.0.2.7".to_owned()), request_id: Some("trace-1".to_owned()) };
         let Actor::Person(_) = &caller.actor else { panic!("{caller:?} is no person") };
