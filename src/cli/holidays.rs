@@ -66,6 +66,7 @@ async fn named(service: &Service, name: &str) -> Result<calendar::Model> {
     let found = calendars.iter().position(|calendar| calendar.name == name || calendar.id.to_string() == name);
     match found {
         Some(place) => Ok(calendars.swap_remove(place)),
+        None if names.is_empty() => bail!("there is no calendar yet: the first start of the server makes some"),
         None => bail!("there is no calendar {name}; there are {names}"),
     }
 }
