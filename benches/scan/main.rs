@@ -18,7 +18,6 @@ use clap::{Parser, ValueEnum};
 
 use crate::{
     bare::Bare,
-    plans::Planner,
     table::{Idle, Scan, print_idle, print_profile, print_scans},
     world::{Engine, Timed, World},
 };
@@ -124,9 +123,9 @@ async fn measure(world: &mut World, options: &Options) -> anyhow::Result<Found> 
 async fn whole_tables(world: &World, job: &str, statements: Vec<Timed>) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     // Few rows are rightly read whole.
-    let planner = if world.open < MANY { Planner::ForManyRows } else { Planner::Free };
+    let for_many_rows = world.open < MANY;
     for (statement, _) in statements {
-        for step in plans::whole_tables(&world.db, &statement, planner).await? {
+        for step in plans::whole_tables(&world.db, &statement, for_many_rows).await? {
             lines.push(format!("{}, {} open, {job}: {step:.200} of {:.400}", world.engine, world.open, statement.sql));
         }
     }

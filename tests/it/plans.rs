@@ -7,11 +7,7 @@ use sea_orm::Statement;
 use secondline::{service::Service, store::connection};
 use serde_json::json;
 
-use crate::support::{
-    TestApp, each_database, mail_route,
-    plans::{Planner, whole_tables},
-    smtp::SmtpSink,
-};
+use crate::support::{TestApp, each_database, mail_route, plans::whole_tables, smtp::SmtpSink};
 
 type Kept = Arc<Mutex<Vec<Statement>>>;
 
@@ -29,7 +25,7 @@ async fn goes_by_indexes(app: &TestApp, what: &str, kept: &Kept) {
     let statements = std::mem::take(&mut *kept.lock().unwrap());
     assert!(!statements.is_empty(), "{what} ran no statement");
     for statement in &statements {
-        let found = whole_tables(&app.db, statement, Planner::ForManyRows).await.unwrap();
+        let found = whole_tables(&app.db, statement, true).await.unwrap();
         assert!(found.is_empty(), "{what}: {found:?} of {}", statement.sql);
     }
 }

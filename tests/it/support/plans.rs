@@ -17,20 +17,14 @@ const GROWING: [&str; 10] = [
     "ticket_event",
 ];
 
-/// How PostgreSQL plans. SQLite plans without looking at how many rows there are, unless it was told to `ANALYZE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Planner {
-    /// As it does for the rows that are there.
-    Free,
-    /// As it would for many rows: by an index wherever there is one.
-    ForManyRows,
-}
-
 /// The steps of a statement that go through a whole table, or a whole index of it.
+///
+/// PostgreSQL plans for the rows that are there, or as it would for many: by an index wherever there is one. SQLite plans without looking
+/// at how many rows there are, unless it was told to `ANALYZE`.
 pub async fn whole_tables(
     db: &DatabaseConnection,
     statement: &Statement,
-    planner: Planner,
+    for_many_rows: bool,
 ) -> Result<Vec<String>, DbErr> {
     let explained = |how: &str| Statement {
         sql: format!("{how} {}", statement.sql),
@@ -40,7 +34,7 @@ pub async fn whole_tables(
     let mut found = Vec::new();
     if db.get_database_backend() == DbBackend::Postgres {
         let tx = db.begin().await?;
-        if planner == Planner::ForManyRows {
+        if for_many_rows {
             tx.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
         }
         if let Some(row) = tx.query_one_raw(explained("EXPLAIN (FORMAT JSON)")).await? {
