@@ -49,7 +49,7 @@ impl MigrationTrait for Migration {
             add("person", "calendar_id", "calendar"),
             // Every connection reads the schema anew when an index is made after this.
             allow.to_owned(),
-            "CREATE INDEX notice_held_idx ON notice (next_attempt_at) WHERE state = 'HELD'".to_owned(),
+            "CREATE INDEX notice_held_idx ON notice (next_attempt_at, id) WHERE state = 'HELD'".to_owned(),
             "CREATE INDEX notice_alert_id_idx ON notice (alert_id)".to_owned(),
             "CREATE INDEX notice_digest_id_idx ON notice (digest_id)".to_owned(),
             "CREATE INDEX person_calendar_id_idx ON person (calendar_id)".to_owned(),

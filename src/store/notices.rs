@@ -184,9 +184,10 @@ pub async fn is_any_held(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Resul
     super::page::exists(db, held(now)).await
 }
 
-/// The notices whose recipients work now, held until the transaction ends, oldest first.
+/// The notices whose recipients work now, held until the transaction ends, the longest due first.
 pub async fn lock_held(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<notice::Model>> {
-    let mut selection = held(now).order_by_asc(notice::Column::Id).limit(limit);
+    let mut selection = held(now);
+    selection = selection.order_by_asc(notice::Column::NextAttemptAt).order_by_asc(notice::Column::Id).limit(limit);
     if db.get_database_backend() == DbBackend::Postgres {
         selection = selection.lock(LockType::Update);
     }

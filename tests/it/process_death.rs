@@ -168,7 +168,8 @@ async fn assert_whole(db: &DatabaseConnection, acknowledged: &BTreeMap<String, u
         let acknowledged = acknowledged.get(&key).copied().unwrap_or(0);
         assert!(moves.len() >= acknowledged, "{key}: {acknowledged} moves were acknowledged, {moves:?} are stored");
     }
-    let broken = |notice: &&notice::Model| !matches!(notice.state, NoticeState::Queued | NoticeState::Sent);
+    let broken =
+        |notice: &&notice::Model| !matches!(notice.state, NoticeState::Held | NoticeState::Queued | NoticeState::Sent);
     assert_eq!(notices.iter().find(broken), None);
 }
 
