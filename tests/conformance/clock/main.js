@@ -25,8 +25,8 @@ const ZONES = [
 ];
 // Of each zone; a calendar has 40 questions and 4 visits.
 const CALENDARS = Number(process.env.CLOCK_CALENDARS ?? 260);
-// The same for the Python package, which is slower; a calendar has 20 questions.
-const PYTHON_CALENDARS = Math.ceil(CALENDARS / 2.6);
+// The same for the Python package, which is much slower; a calendar has 20 questions.
+const PYTHON_CALENDARS = Math.ceil(CALENDARS / 10);
 // A change of the cases must not make them fewer than the issue asks for.
 const FEWEST_QUESTIONS = 100_000;
 
