@@ -111,7 +111,7 @@ each_database! {
         assert_eq!(ledger(app, &key, "DELIVERY_OVERDUE").await, all([tech_manager, project_manager], "CANCELLED"));
 
         assert_eq!(scan_at(app, "2026-06-16T13:00:00Z").await, told(1, 0, 1));
-        assert_eq!(ledger(app, &key, "SLA_WARNING").await, all([tech], "QUEUED"));
+        assert_eq!(ledger(app, &key, "SLA_WARNING").await, all([tech], "HELD"));
         assert_eq!(scan_at(app, "2026-06-16T17:00:00.000001Z").await, told(1, 0, 2));
         assert_eq!(alerts(app, &key).await, [
             alert("FIXING", "WARNING", "SUPERSEDED", "2026-06-10T13:00:00Z"),
