@@ -11,6 +11,8 @@ export const CAUSES = {
   database: 'time-zone database: the two releases differ about this date',
 };
 
+const DAY = 24 * 60 * 60 * 1000;
+
 function minuteOf(time) {
   const [hour, minute] = time.split(':').map(Number);
   return hour * 60 + minute;
@@ -34,7 +36,8 @@ function edges(definition, date) {
 /** The times that the readings of local times around one change of the clock dispute, with the cause and who counts them. */
 function disputed(definition, { at, by }) {
   const ahead = offset(at - 1);
-  const dates = new Set([at - 1, at].map((instant) => shown(instant).date));
+  // Of the date before, too: its 24:00 is the midnight that a clock may show twice, or skip.
+  const dates = new Set([at - 1 - DAY, at - 1, at].map((instant) => shown(instant).date));
   const all = [...dates].map((date) => edges(definition, date));
   const within = (list, from, length) => list.filter((time) => from <= time && time < from + length);
   if (by < 0) {
