@@ -3,6 +3,7 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{big_integer_null, date_null, timestamp_with_time_zone_null, uuid_null},
+    sea_orm::DbBackend,
 };
 
 /// Adds what is kept from now on; of what was before, what follows from it.
@@ -22,10 +23,14 @@ impl MigrationTrait for Migration {
         for (table, column) in additions {
             manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
         }
+        let delivered_on = match manager.get_database_backend() {
+            DbBackend::Postgres => "(closed_at AT TIME ZONE 'UTC')::date",
+            _ => "date(closed_at)",
+        };
         for sql in [
+            &format!("UPDATE ticket SET delivered_on = {delivered_on} WHERE stage = 'CLOSED_RESOLVED'"),
             "UPDATE stage_visit SET late_at = COALESCE(breached_at, due_at) WHERE left_at IS NULL",
             "UPDATE ticket SET first_promised_date = promised_delivery_date",
-            "UPDATE ticket SET delivered_on = date(closed_at) WHERE stage = 'CLOSED_RESOLVED'",
             "CREATE INDEX stage_visit_late_at_idx ON stage_visit (late_at, id) WHERE late_at IS NOT NULL",
             "CREATE INDEX ticket_closed_at_idx ON ticket (closed_at) WHERE closed_at IS NOT NULL",
         ] {

@@ -12,7 +12,7 @@ use crate::{
     },
     service::{Result, Service, require},
     store::{
-        self,
+        self, connection,
         page::{Page, Window},
         reports::Forecast,
     },
@@ -36,11 +36,13 @@ impl Service {
         require(actor, Action::SeeReports, LEADS)?;
         let request = ReportRequest::new(from, to, group_by)?;
         let all = ReportRequest { group_by: Vec::new(), ..request.clone() };
-        let total = store::reports::figures(&self.db, &all, 1).await?.pop().map(|(_, figures)| figures);
+        // One state of the database, so that the parts agree.
+        let db = connection::begin_snapshot(&self.db).await?;
+        let total = store::reports::figures(&db, &all, 1).await?.pop().map(|(_, figures)| figures);
         let mut groups = if request.group_by.is_empty() {
             Vec::new()
         } else {
-            store::reports::figures(&self.db, &request, MOST_GROUPS + 1).await?
+            store::reports::figures(&db, &request, MOST_GROUPS + 1).await?
         };
         if u64::try_from(groups.len()).is_ok_and(|groups| groups > MOST_GROUPS) {
             let message =
@@ -51,8 +53,8 @@ impl Service {
         Ok(SlaReport {
             total: total.unwrap_or_default(),
             groups,
-            losses: store::reports::losses(&self.db, &request).await?,
-            deliveries: store::reports::deliveries(&self.db, &request).await?,
+            losses: store::reports::losses(&db, &request).await?,
+            deliveries: store::reports::deliveries(&db, &request).await?,
         })
     }
 

@@ -232,7 +232,7 @@ pub async fn late_by(db: &impl ConnectionTrait, until: DateTime<Utc>, window: Wi
     let late_at = Expr::col((stage_visit::Entity, stage_visit::Column::LateAt));
     let id = Expr::col((stage_visit::Entity, stage_visit::Column::Id));
     let keyset = Keyset::by(late_at, Order::Asc, id, window);
-    let page = fetch(db, stage_visit::Entity::find().filter(stage_visit::COLUMN.late_at.lte(until)), &keyset).await?;
+    let page = fetch(db, stage_visit::Entity::find().filter(stage_visit::COLUMN.late_at.lt(until)), &keyset).await?;
     Ok(page.with_rows(|rows| {
         rows.into_iter()
             .filter_map(|row| {
@@ -245,7 +245,7 @@ pub async fn late_by(db: &impl ConnectionTrait, until: DateTime<Utc>, window: Wi
 
 /// How many running clocks are late by then.
 pub async fn count_late_by(db: &impl ConnectionTrait, until: DateTime<Utc>) -> Result<u64> {
-    super::page::count(db, stage_visit::Entity::find().filter(stage_visit::COLUMN.late_at.lte(until))).await
+    super::page::count(db, stage_visit::Entity::find().filter(stage_visit::COLUMN.late_at.lt(until))).await
 }
 
 fn over(db: &impl ConnectionTrait, request: &ReportRequest, sql: &str) -> Statement {

@@ -288,6 +288,8 @@ each_database! {
         ];
         let ask = async |variables: Value| app.ask(operations_manager, query, variables).await["breachForecast"].take();
         assert_eq!(ask(json!({ "days": 3 })).await["nodes"], json!(all));
+        assert_eq!(ask(json!({ "days": 1 })).await["nodes"], json!(all[..1]), "what is due then is in time");
+        app.advance(TimeDelta::microseconds(1));
         assert_eq!(ask(json!({ "days": 1 })).await["nodes"], json!(all[..2]));
         let page = ask(json!({ "days": 3, "first": 1 })).await;
         assert_eq!((&page["nodes"], &page["totalCount"]), (&json!(all[..1]), &json!(3)));
