@@ -15,7 +15,7 @@ import {
 } from 'graphql';
 
 import { Checks, part } from '../support/report.js';
-import { configuration } from './rules.js';
+import { COMPUTED_EDGES, configuration } from './rules.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, '..', 'node_modules');
@@ -97,8 +97,10 @@ async function lint(files) {
   });
   const results = await eslint.lintFiles(files);
   assert.ok(results.length > 0);
-  none(results.flatMap(({ filePath, messages }) =>
-    messages.map(({ line, ruleId, message }) => `${filePath.slice(work.length + 1)}:${line} ${ruleId}: ${message}`)));
+  const isMeant = (source, { line, ruleId, message }) => ruleId === '@graphql-eslint/relay-edge-types'
+    && message.includes('must implement `Node`') && COMPUTED_EDGES.some((edge) => source.split('\n')[line - 1].startsWith(`type ${edge} `));
+  none(results.flatMap(({ filePath, source, messages }) =>
+    messages.filter((found) => !isMeant(source ?? '', found)).map(({ line, ruleId, message }) => `${filePath.slice(work.length + 1)}:${line} ${ruleId}: ${message}`)));
 }
 
 /** Types with an id that Relay cannot refetch. */

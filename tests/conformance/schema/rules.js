@@ -6,6 +6,9 @@ import * as module from '@graphql-eslint/eslint-plugin';
 const plugin = module.default ?? module;
 const rules = (...names) => Object.assign({}, ...names.map((name) => plugin.configs[name].rules));
 
+// A row that is computed has no identity that anything could be refetched by; it can come in pages all the same.
+export const COMPUTED_EDGES = ['BreachForecastEdge'];
+
 /** ESLint's configuration for the schema at `schema` and the documents at `documents`. */
 export function configuration(schema, documents) {
   const shared = {
