@@ -73,7 +73,7 @@ fn push_pauses(segments: &mut Vec<Segment>, visit: &Visit, paused: Interval) {
     let mut from = paused.start;
     while from < paused.end {
         let pause = pause_at(visit, from);
-        let end = pause.and_then(end_of).filter(|end| *end > from);
+        let end = pause.and_then(|pause| pause.planned().until).filter(|end| *end > from);
         let to = end.map_or(paused.end, |end| end.min(paused.end));
         let pause_reason = pause.map(|pause| pause.reason);
         push(segments, Segment { from, to, kind: SegmentKind::Paused, holiday: None, pause_reason });
@@ -83,12 +83,9 @@ fn push_pauses(segments: &mut Vec<Segment>, visit: &Visit, paused: Interval) {
 
 /// The pause that holds the clock at an instant: of several, the one that began first.
 fn pause_at(visit: &Visit, at: DateTime<Utc>) -> Option<&VisitPause> {
-    let holds = visit.pauses.iter().filter(|pause| pause.started_at <= at && end_of(pause).is_none_or(|end| at < end));
+    let holds =
+        visit.pauses.iter().filter(|pause| pause.started_at <= at && pause.planned().until.is_none_or(|end| at < end));
     holds.min_by_key(|pause| pause.started_at)
-}
-
-fn end_of(pause: &VisitPause) -> Option<DateTime<Utc>> {
-    pause.ended_at.or(pause.resume_at)
 }
 
 /// Working hours and what is between them.

@@ -106,7 +106,7 @@ pub struct VisitPause {
 
 impl VisitPause {
     /// As the clock counts it: up to when it ended, or is to end.
-    fn planned(&self) -> Pause {
+    pub(in crate::domain) fn planned(&self) -> Pause {
         Pause { from: self.started_at, until: self.ended_at.or(self.resume_at) }
     }
 }
