@@ -7,7 +7,6 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum_server::Handle;
-use sea_orm::DatabaseConnection;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,15 +18,25 @@ use crate::{
     jobs::{self, Schedules, Tools},
     notice::Site,
     service::{Service, attachments::Attachments, deliver::MailRoute},
-    store::connection::{self, SchemaState},
+    store::{
+        Database,
+        connection::{self, SchemaState},
+    },
 };
 
-/// Requests take milliseconds; one that takes longer than this hangs.
-const REQUESTS_WITHIN: Duration = Duration::from_secs(20);
+/// Whatever hangs, the process ends within this time, less than orchestrators wait before they kill: Kubernetes 30 s. The steps
+/// below have less each, and together.
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+/// Requests take milliseconds, and runs of jobs look at the token that stops them; one that takes longer than this hangs.
+const WORK_TIMEOUT: Duration = Duration::from_secs(12);
 /// A socket that does not take its last message within this time is cut.
-const SOCKETS_WITHIN: Duration = Duration::from_secs(5);
-/// A mail server that hangs in every phase holds a mail for some 30 s.
-const JOBS_WITHIN: Duration = Duration::from_secs(45);
+const SOCKETS_TIMEOUT: Duration = Duration::from_secs(4);
+/// The log of events is followed by short statements.
+const FEED_TIMEOUT: Duration = Duration::from_secs(2);
+/// A mail server that does not take leave is left without.
+const MAILER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections that are still out then are cut.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a mail's footer calls this.
 const PRODUCT_NAME: &str = "Secondline";
@@ -59,6 +68,7 @@ pub struct RunningApp {
     api: HttpState,
     accepting: Handle<SocketAddr>,
     stop_follower: CancellationToken,
+    drain: Duration,
 }
 
 impl App {
@@ -72,6 +82,9 @@ impl App {
         let checked = config.check()?;
         // First, for it fails for the most trivial reason.
         let listener = listen(config.listen).await?;
+        connection::wait_for_server(&checked.database_url, Duration::from_secs(config.database.wait_for_database))
+            .await
+            .with_context(|| unreachable_database(&checked.database_url))?;
         let db = open_database(&checked.database_url, config).await?;
         let service = Service::new(db, clock, checked.pipelines.clone());
         let attachments = attachments(config, &checked, &service).await?;
@@ -101,13 +114,18 @@ impl RunningApp {
         let follower = TaskTracker::new();
         let service = api.api.service().clone();
         follower.spawn({
-            let (service, stop) = (service.clone(), stop_follower.clone());
+            let (service, stop) = (service.reserved(), stop_follower.clone());
             async move { service.follow_events(stop).await }
         });
         let jobs = match who_runs_jobs {
             Jobs::ByHand => None,
             Jobs::Scheduled => {
-                let tools = Tools { service: service.clone(), mail: mail.clone(), stop: CancellationToken::new() };
+                let tools = Tools {
+                    service: service.reserved(),
+                    mail: mail.clone(),
+                    health: api.health.clone(),
+                    stop: CancellationToken::new(),
+                };
                 let schedules =
                     Schedules { sla_scan: config.sla_scan_schedule.clone(), deliver: config.deliver_schedule.clone() };
                 Some(jobs::start(tools, &schedules).await.context("the jobs cannot be scheduled")?)
@@ -116,7 +134,8 @@ impl RunningApp {
         let accepting = Handle::new();
         let server = http::serve(api.clone(), listener, accepting.clone()).context("the address cannot be served")?;
         tracing::info!(http.address = %addr, "listening");
-        Ok(Self { addr, service, mail, server, jobs, follower, api, accepting, stop_follower })
+        let drain = Duration::from_secs(config.drain);
+        Ok(Self { addr, service, mail, server, jobs, follower, api, accepting, stop_follower, drain })
     }
 
     /// The use cases behind the server.
@@ -138,9 +157,26 @@ impl RunningApp {
         }
     }
 
+    /// Tells load balancers for the configured time, then ends everything within [`STOP_TIMEOUT`].
+    pub async fn stop(self) {
+        if !self.drain.is_zero() {
+            self.api.health.drain();
+            tracing::info!(
+                drain_seconds = self.drain.as_secs(),
+                "stopping: /readyz says so, requests are still accepted"
+            );
+            tokio::time::sleep(self.drain).await;
+        }
+        if tokio::time::timeout(STOP_TIMEOUT, self.stop_in_order()).await.is_err() {
+            tracing::error!("not everything ended in time; the rest is cut");
+        }
+        tracing::info!("stopped");
+    }
+
     /// Accepts no more, ends the sockets, finishes the requests and the jobs, closes mail and database; in this order.
-    pub async fn stop(mut self) {
+    async fn stop_in_order(mut self) {
         tracing::info!("stopping: no more requests are accepted");
+        self.api.health.drain();
         self.accepting.graceful_shutdown(None);
         // Before the requests are waited for: an event stream is a request that has no end of its own.
         self.api.end_sockets.cancel();
@@ -151,24 +187,33 @@ impl RunningApp {
             let _ = (&mut self.server).await;
             self.api.requests.wait().await;
         };
-        if tokio::time::timeout(REQUESTS_WITHIN, requests).await.is_err() {
+        let jobs = async {
+            if let Some(jobs) = self.jobs.take() {
+                jobs.stop().await;
+            }
+        };
+        let (requests, jobs) =
+            tokio::join!(tokio::time::timeout(WORK_TIMEOUT, requests), tokio::time::timeout(WORK_TIMEOUT, jobs));
+        if requests.is_err() {
             tracing::error!("some requests did not end in time and are cut");
             self.server.abort();
         }
-        if tokio::time::timeout(SOCKETS_WITHIN, self.api.sockets.wait()).await.is_err() {
-            tracing::warn!("some WebSockets did not end in time and are cut");
-        }
-        if let Some(jobs) = self.jobs.take()
-            && !jobs.stop(JOBS_WITHIN).await
-        {
+        if jobs.is_err() {
             tracing::error!("a job did not end in time and is cut");
         }
+        in_time("the WebSockets", SOCKETS_TIMEOUT, self.api.sockets.wait()).await;
         self.stop_follower.cancel();
         self.follower.close();
-        self.follower.wait().await;
-        self.mail.mailer.close().await;
-        self.service.close().await;
-        tracing::info!("stopped");
+        in_time("following the log of events", FEED_TIMEOUT, self.follower.wait()).await;
+        in_time("the connections to the mail server", MAILER_TIMEOUT, self.mail.mailer.close()).await;
+        in_time("the connections to the database", DATABASE_TIMEOUT, self.service.close()).await;
+    }
+}
+
+/// Waits for one step of the end, so long at most.
+async fn in_time(what: &str, limit: Duration, step: impl Future<Output = ()>) {
+    if tokio::time::timeout(limit, step).await.is_err() {
+        tracing::warn!("{what} did not end in time and are cut");
     }
 }
 
@@ -193,23 +238,29 @@ fn mail_route(checked: Checked) -> MailRoute {
     MailRoute { mailer, from: mail_from, site }
 }
 
-/// Opens the database for a command; its schema must be this version's.
-pub async fn open_current(url: &str, max_connections: u32) -> Result<DatabaseConnection> {
+/// Opens the database for a command; its schema must be one that this version works on.
+pub async fn open_current(url: &str, max_connections: u32) -> Result<Database> {
     if !connection::exists(url) {
         bail!("there is no database at {} yet; run `secondline migrate` first", hide_passwords(url));
     }
     let db = open(url, max_connections).await?;
-    require_current(&db).await?;
-    Ok(db)
+    match connection::schema_state(&db).await? {
+        SchemaState::Current | SchemaState::NewerCompatible => Ok(db),
+        SchemaState::Old => bail!("the database's schema is older than this version's; run `secondline migrate` first"),
+        SchemaState::Newer => bail!(NEWER_SCHEMA),
+    }
 }
 
 /// Opens the database, making it where it is a file, and brings its schema up to date.
-pub async fn open_migrated(url: &str, max_connections: u32) -> Result<DatabaseConnection> {
+pub async fn open_migrated(url: &str, max_connections: u32) -> Result<Database> {
     let db = open(url, max_connections).await?;
     match connection::schema_state(&db).await? {
         SchemaState::Current => {}
+        SchemaState::NewerCompatible => {
+            tracing::warn!("a newer version made the database's schema; this one works on it until it is replaced");
+        }
         SchemaState::Old => {
-            connection::migrate(&db).await.context("the database's schema cannot be brought up to date")?;
+            connection::migrate(url).await.context("the database's schema cannot be brought up to date")?;
             tracing::info!("the database's schema was brought up to date");
         }
         SchemaState::Newer => bail!(NEWER_SCHEMA),
@@ -222,23 +273,17 @@ pub async fn check_address(addr: SocketAddr) -> Result<()> {
     listen(addr).await.map(drop)
 }
 
-async fn open_database(url: &str, config: &Config) -> Result<DatabaseConnection> {
+async fn open_database(url: &str, config: &Config) -> Result<Database> {
     let connections = config.database.database_connections;
     if config.no_migrate { open_current(url, connections).await } else { open_migrated(url, connections).await }
 }
 
-async fn open(url: &str, max_connections: u32) -> Result<DatabaseConnection> {
-    connection::open(url, max_connections).await.with_context(|| {
-        format!("the database {} cannot be opened; is it there, and does DATABASE_URL name it?", hide_passwords(url))
-    })
+async fn open(url: &str, max_connections: u32) -> Result<Database> {
+    connection::open(url, max_connections).await.with_context(|| unreachable_database(url))
 }
 
-async fn require_current(db: &DatabaseConnection) -> Result<()> {
-    match connection::schema_state(db).await? {
-        SchemaState::Current => Ok(()),
-        SchemaState::Old => bail!("the database's schema is not this version's; run `secondline migrate` first"),
-        SchemaState::Newer => bail!(NEWER_SCHEMA),
-    }
+fn unreachable_database(url: &str) -> String {
+    format!("the database {} cannot be opened; is it there, and does DATABASE_URL name it?", hide_passwords(url))
 }
 
 async fn listen(addr: SocketAddr) -> Result<TcpListener> {

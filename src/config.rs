@@ -41,6 +41,8 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 const DATA_DIR: &str = "data";
 /// PostgreSQL's default allows 100 in all; this leaves room for several replicas.
 const DATABASE_CONNECTIONS: u32 = 20;
+/// A database beside the server in the same deployment starts within this time.
+const WAIT_FOR_DATABASE: u64 = 30;
 /// An address that cannot be mistaken for a real one.
 const MAIL_FROM: &str = "Secondline <secondline@localhost>";
 /// An alert is at most so late.
@@ -97,6 +99,11 @@ pub struct Config {
     /// When to send the mails that wait
     #[arg(long, env = "SECONDLINE_DELIVER_SCHEDULE", value_name = "CRON", default_value = DELIVER_SCHEDULE)]
     pub deliver_schedule: String,
+
+    /// How many seconds to go on accepting requests after SIGTERM while /readyz says 503, for load balancers to notice
+    #[arg(long, env = "SECONDLINE_DRAIN", value_name = "SECONDS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain: u64,
 }
 
 /// Which database.
@@ -119,6 +126,11 @@ pub struct DatabaseConfig {
     #[arg(long, env = "SECONDLINE_DATABASE_CONNECTIONS", value_name = "N", default_value_t = DATABASE_CONNECTIONS,
           value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_connections: u32,
+
+    /// How many seconds `serve` waits for a PostgreSQL server that is not there yet
+    #[arg(long, env = "SECONDLINE_WAIT_FOR_DATABASE", value_name = "SECONDS", default_value_t = WAIT_FOR_DATABASE,
+          value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub wait_for_database: u64,
 }
 
 /// What the log says and how.
@@ -232,6 +244,7 @@ impl Config {
                 database_url_file: None,
                 data_dir,
                 database_connections: DATABASE_CONNECTIONS,
+                wait_for_database: WAIT_FOR_DATABASE,
             },
             log: LogConfig::default(),
             mail: MailConfig {
@@ -257,6 +270,7 @@ impl Config {
             public_url: None,
             sla_scan_schedule: SLA_SCAN_SCHEDULE.to_owned(),
             deliver_schedule: DELIVER_SCHEDULE.to_owned(),
+            drain: 0,
         }
     }
 

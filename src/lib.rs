@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod demo;
 pub mod domain;
 pub mod graphql;
+pub mod health;
 pub mod http;
 pub mod jobs;
 pub mod logging;

@@ -13,11 +13,11 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::NotSet,
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Statement,
     sea_query::{Expr, LockBehavior, LockType},
 };
-use secondline::store::connection;
+use secondline::store::Database;
 
 use crate::world::{World, Written};
 
@@ -99,8 +99,8 @@ impl Bare {
     }
 
     /// Runs them; answers how many visits were due.
-    pub async fn run(&self, db: &DatabaseConnection) -> anyhow::Result<usize> {
-        let tx = connection::begin(db).await?;
+    pub async fn run(&self, db: &Database) -> anyhow::Result<usize> {
+        let tx = db.begin().await?;
         let held = tx.query_all_raw(self.hold.clone()).await?;
         for statement in &self.write {
             tx.execute_raw(statement.clone()).await?;

@@ -61,7 +61,7 @@ struct Template {
 impl World {
     /// Fills the database and lets it take stock of itself.
     pub async fn fill(&mut self) -> anyhow::Result<()> {
-        connection::migrate(&self.db).await?;
+        connection::migrate(&self.url).await?;
         self.service.ensure_reference_data(chrono_tz::UTC).await?;
         let template = self.template().await?;
         self.first_level_at = template.visit.next_alert_at.context("the clock counts")? + STEP;

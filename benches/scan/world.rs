@@ -12,16 +12,13 @@ use std::{
 use anyhow::{Context, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{notice, sla_alert, stage_visit, ticket_event};
-use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
-    metric::Info,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement, metric::Info};
 use secondline::{
     clock::Clock,
     delivery::mail::{Mailbox, Mailer},
     notice::Site,
     service::{Service, deliver::MailRoute},
-    store::connection,
+    store::{Database, connection},
 };
 use tempfile::TempDir;
 
@@ -101,7 +98,7 @@ pub struct World {
     /// How many tickets are open.
     pub open: usize,
     pub url: String,
-    pub db: DatabaseConnection,
+    pub db: Database,
     pub clock: Clock,
     pub service: Service,
     pub recorder: Arc<Recorder>,
@@ -132,7 +129,7 @@ impl World {
                 (url.to_string(), Some((server, name)))
             }
         };
-        let mut db = connection::open(&url, CONNECTIONS).await?;
+        let db = connection::open(&url, CONNECTIONS).await?;
         let recorder = Arc::new(Recorder::default());
         let notes = Arc::clone(&recorder);
         db.set_metric_callback(move |info| notes.note(info));
@@ -228,7 +225,7 @@ impl World {
 }
 
 async fn on_server(server: &str, sql: &str) -> anyhow::Result<()> {
-    let db = Database::connect(server).await?;
+    let db = sea_orm::Database::connect(server).await?;
     db.execute_unprepared(sql).await?;
     Ok(db.close().await?)
 }

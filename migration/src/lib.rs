@@ -16,6 +16,14 @@ mod m20261125_000001_event_log;
 mod m20261127_000001_versioned_clocks;
 mod m20261127_000003_alerts;
 mod m20261127_000004_reports;
+mod m20261128_000005_schema_range;
+
+/// The last migration of the oldest version of the program that may work on this schema.
+///
+/// While replicas are replaced one by one, the old ones meet the new schema. A migration that only adds what they do not read leaves
+/// this as it is; one that removes or renames something, or lets rows hold words that older versions do not know, raises it to its
+/// own name: then the old version must be stopped before the new one starts.
+pub const OLDEST_READER: &str = "m20261128_000005_schema_range";
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -33,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000001_versioned_clocks::Migration),
             Box::new(m20261127_000003_alerts::Migration),
             Box::new(m20261127_000004_reports::Migration),
+            Box::new(m20261128_000005_schema_range::Migration),
         ]
     }
 }

@@ -15,7 +15,6 @@ mod tests;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use sea_orm::DatabaseConnection;
 
 use crate::{
     clock::Clock,
@@ -24,7 +23,7 @@ use crate::{
         player::Player,
     },
     domain::{actor::Actor, process::OPEN},
-    service::{Service, policies::PolicyChange, setup::ROUND_THE_CLOCK_CALENDAR},
+    service::{Database, Service, policies::PolicyChange, setup::ROUND_THE_CLOCK_CALENDAR},
 };
 
 /// The pipelines that the process page names.
@@ -56,7 +55,7 @@ pub struct DemoToken {
 ///
 /// # Errors
 /// If the database does not answer, or the demo's companies or people are in it already.
-pub async fn seed(db: DatabaseConnection, now: DateTime<Utc>) -> anyhow::Result<Demo> {
+pub async fn seed(db: Database, now: DateTime<Utc>) -> anyhow::Result<Demo> {
     let opening = now - stories::longest_ago() - SET_UP_BEFORE;
     let service = Service::new(db, Clock::manual(opening), PIPELINES.map(str::to_owned).to_vec());
     service.ensure_reference_data(Tz::UTC).await.context("storing the reference data")?;

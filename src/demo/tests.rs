@@ -35,8 +35,8 @@ async fn seeded(now: &str) -> Seeded {
     let now: DateTime<Utc> = now.parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("demo.sqlite").display());
+    connection::migrate(&url).await.unwrap();
     let db = connection::open(&url, 8).await.unwrap();
-    connection::migrate(&db).await.unwrap();
     let service = Service::new(db.clone(), Clock::manual(now), PIPELINES.map(str::to_owned).to_vec());
     service.ensure_reference_data(Tz::UTC).await.unwrap();
     let demo = seed(db, now).await.unwrap();

@@ -128,7 +128,7 @@ impl ApiError {
 
     fn of_store(error: &StoreError) -> Self {
         let chain = error as &dyn std::error::Error;
-        if let StoreError::Unavailable(_) = error {
+        if error.is_unavailable() {
             tracing::warn!(error = chain, "the database is not available");
             return Self::new("UNAVAILABLE", "the database is not available; try again in a moment");
         }

@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
+use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use crate::{http::HttpState, logging::chain, service::SchemaState};
+use crate::{
+    health::{Health, JobHealth},
+    http::HttpState,
+    logging::chain,
+    service::{SchemaState, Service},
+};
 
 /// Load balancers give up after a few seconds; a database that needs longer is of no use to callers either.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,20 +22,68 @@ pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The database answers too, and has the schema that this version works with.
+/// Returns 200 if requests can be answered, 503 with the reason if they cannot. What does not concern requests, such as a job
+/// that hangs, is told beside: taking the process out of service would not help against it.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
     let service = state.api.service().clone();
-    let check = state.requests.spawn(async move { service.schema_state().await }.in_current_span());
+    let check = state.requests.spawn(async move { failure(&service).await }.in_current_span());
     let reason = match tokio::time::timeout(PATIENCE, check).await {
-        Ok(Ok(Ok(SchemaState::Current))) => return (StatusCode::OK, Json(json!({ "status": "ok" }))),
-        Ok(Ok(Ok(SchemaState::Old))) => "the database's schema is older than this version: run secondline migrate",
-        Ok(Ok(Ok(SchemaState::Newer))) => "the database's schema is newer than this version: run the newer one",
-        Ok(Ok(Err(error))) => {
-            tracing::warn!(error = chain(&error), "not ready");
-            "the database does not answer"
-        }
-        Ok(Err(_)) => "the check failed",
-        Err(_) => "the database does not answer in time",
+        _ if state.health.is_draining() => Some("the process is about to stop".to_owned()),
+        Ok(Ok(reason)) => reason,
+        Ok(Err(_)) => Some("the check failed".to_owned()),
+        Err(_) => Some("the database does not answer in time".to_owned()),
     };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable", "reason": reason })))
+    let (jobs, warnings) = jobs(&state.health);
+    let status = match (&reason, warnings.is_empty()) {
+        (Some(_), _) => "unavailable",
+        (None, false) => "degraded",
+        (None, true) => "ok",
+    };
+    let mut body = json!({ "status": status, "jobs": jobs });
+    if let Some(fields) = body.as_object_mut() {
+        if !warnings.is_empty() {
+            fields.insert("warnings".to_owned(), json!(warnings));
+        }
+        if let Some(reason) = &reason {
+            fields.insert("reason".to_owned(), json!(reason));
+        }
+    }
+    let code = if reason.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (code, Json(body))
+}
+
+/// Why requests cannot be answered; `None` where they can.
+async fn failure(service: &Service) -> Option<String> {
+    match service.schema_state().await {
+        Ok(SchemaState::Current | SchemaState::NewerCompatible) => service.write_failure().await,
+        Ok(SchemaState::Old) => {
+            Some("the database's schema is older than this version: run secondline migrate".to_owned())
+        }
+        Ok(SchemaState::Newer) => {
+            Some("the database's schema is newer than this version: run the newer one".to_owned())
+        }
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "not ready");
+            Some("the database does not answer".to_owned())
+        }
+    }
+}
+
+/// The jobs of this process, and what is wrong with them.
+fn jobs(health: &Health) -> (Value, Vec<String>) {
+    let jobs = health.job_healths();
+    let late = jobs.iter().filter(|(_, job)| job.is_late());
+    let warnings = late.map(|(name, _)| format!("the job {name} has not run for five turns")).collect();
+    (jobs.iter().map(|(name, job)| (*name, described(job))).collect(), warnings)
+}
+
+fn described(job: &JobHealth) -> Value {
+    let run = job.last_run.map(|run| {
+        json!({
+            "endedAt": run.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "tookMs": u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX),
+            "succeeded": run.succeeded,
+        })
+    });
+    json!({ "everySeconds": job.period.as_secs(), "lastRun": run, "isLate": job.is_late() })
 }

@@ -38,6 +38,7 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 use self::{connections::Connections, stalled::CutStalled};
 use crate::{
     graphql::{Api, admission::Policy},
+    health::Health,
     service::Service,
 };
 
@@ -79,6 +80,8 @@ pub struct HttpState {
     pub end_sockets: CancellationToken,
     /// How many each principal has.
     pub connections: Connections,
+    /// What the process knows of itself.
+    pub health: Health,
 }
 
 impl HttpState {
@@ -91,6 +94,7 @@ impl HttpState {
             sockets: TaskTracker::new(),
             end_sockets: CancellationToken::new(),
             connections: Connections::default(),
+            health: Health::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use entity::{
     notice, person, sla_alert,
     vocab::{AlertCause, NoticeState},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 
 use crate::{
     domain::{
@@ -27,7 +27,7 @@ use crate::{
         clock_changes::Policies,
         outbox::{About, addressees},
     },
-    store::{self, StoreError, directory::PersonWithTeams},
+    store::{self, StoreError, Transaction, directory::PersonWithTeams},
 };
 
 /// Notices that are let go in one transaction.
@@ -85,7 +85,7 @@ impl Service {
     /// Tells the managers of both teams that a ticket goes round in circles.
     pub(super) async fn tell_loop(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         before: &Ticket,
         after: &Ticket,
         policies: &Policies,
@@ -113,7 +113,7 @@ impl Service {
     /// Tells whoever has the ticket, or else the team of its stage, that a pause ended by itself.
     pub(super) async fn tell_woken(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         ticket: &Ticket,
         visit: &Visit,
         facts: &NoticeFacts,
@@ -179,7 +179,7 @@ impl Service {
     }
 
     /// Puts one digest in the place of alerts to one recipient.
-    async fn digest(&self, tx: &DatabaseTransaction, rows: &[notice::Model], now: DateTime<Utc>) -> Result<()> {
+    async fn digest(&self, tx: &Transaction, rows: &[notice::Model], now: DateTime<Utc>) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         let alerts: Vec<_> = rows.iter().filter_map(|row| row.alert_id).collect();
         let alerts = store::alerts::by_id(tx, &alerts).await?;

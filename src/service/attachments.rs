@@ -9,7 +9,7 @@ use entity::{
     vocab::{ActorKind, AttachmentState, AuditAction, EventKind, Visibility},
 };
 use futures_util::{Stream, stream::BoxStream};
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
-    store,
+    store::{self, Transaction},
 };
 
 /// How long an address can be used: long enough for a slow line, too short to be passed on.
@@ -251,12 +251,7 @@ impl Service {
     }
 
     /// Takes files away, and tells the history.
-    pub(super) async fn remove_files(
-        &self,
-        tx: &DatabaseTransaction,
-        actor: &Actor,
-        rows: &[attachment::Model],
-    ) -> Result<()> {
+    pub(super) async fn remove_files(&self, tx: &Transaction, actor: &Actor, rows: &[attachment::Model]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -311,7 +306,7 @@ impl Service {
     /// Who shall see a file: at most those who see its comment.
     async fn readers(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         ticket: &Ticket,
         new: &NewAttachment,

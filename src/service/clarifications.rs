@@ -9,7 +9,6 @@ use entity::{
     person,
     vocab::{AuditAction, EventKind, PauseReason, Stage},
 };
-use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
 use crate::{
@@ -28,7 +27,7 @@ use crate::{
         Result, Service, audit::Change, clock_changes::tell_clock, comments::name_of, outbox::About, require,
         require_scope,
     },
-    store::{self, StoreError},
+    store::{self, StoreError, Transaction},
 };
 
 impl Service {
@@ -109,7 +108,7 @@ impl Service {
     /// Stores the answer to a question, ends its pause and tells the owner; answers who was told.
     pub(super) async fn record_answer(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         ticket: &mut Ticket,
         asked: clarification::Model,
@@ -143,7 +142,7 @@ impl Service {
     /// recorded themselves.
     async fn tell_owner(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         ticket: &Ticket,
         asked: &clarification::Model,

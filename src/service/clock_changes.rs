@@ -10,7 +10,7 @@ use entity::{
     id::{ClockPauseId, StageVisitId, TicketId},
     vocab::Stage,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
     domain::{
@@ -21,7 +21,7 @@ use crate::{
         visit::{Policy, Rank, Visit},
     },
     service::{Result, Service},
-    store::{self, StoreError},
+    store::{self, StoreError, Transaction},
 };
 
 /// The clocks of a ticket while they are being changed.
@@ -150,7 +150,7 @@ pub(super) fn tell_clock(events: &mut [Event], changes: Vec<ClockChange>) {
 
 impl Service {
     /// The clock of the stage that a ticket is in, held.
-    pub(super) async fn running_clock(&self, tx: &DatabaseTransaction, ticket: TicketId) -> Result<ClockWork> {
+    pub(super) async fn running_clock(&self, tx: &Transaction, ticket: TicketId) -> Result<ClockWork> {
         let visits = store::visits::lock_open_of(tx, ticket).await?.into_iter().collect();
         Ok(ClockWork::over(ticket, visits))
     }
@@ -158,7 +158,7 @@ impl Service {
     /// Starts the clock of the stage that a new ticket entered.
     pub(super) async fn start_clock(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         ticket: &Ticket,
         policies: &Policies,
         now: DateTime<Utc>,
@@ -171,7 +171,7 @@ impl Service {
     /// Leaves one stage's clock and starts the next one's, or lets it follow the ticket's rank and delivery date.
     pub(super) async fn move_clock(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         (before, after): (&Ticket, &Ticket),
         policies: &Policies,
         now: DateTime<Utc>,
@@ -219,7 +219,7 @@ impl Service {
     /// A return within a moment goes on with the old visit, and any return where the policy says so; a reopening never does.
     async fn enter(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         work: &mut ClockWork,
         (before, after): (&Ticket, &Ticket),
         policies: &Policies,

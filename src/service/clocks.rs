@@ -6,7 +6,6 @@ use entity::{
     sla_alert,
     vocab::{AuditAction, EventKind, PauseReason},
 };
-use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
 use crate::{
@@ -28,7 +27,7 @@ use crate::{
         clock_changes::{ClockWork, tell_clock},
         require_scope,
     },
-    store,
+    store::{self, Transaction},
 };
 
 /// A pause, a snooze or a due time by hand ends within this: what lies further ahead is forgotten.
@@ -249,7 +248,7 @@ impl Service {
         actor: &Actor,
         id: TicketId,
         expected_version: Option<i32>,
-    ) -> Result<(DatabaseTransaction, Ticket, DateTime<Utc>)> {
+    ) -> Result<(Transaction, Ticket, DateTime<Utc>)> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
         let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
@@ -262,7 +261,7 @@ impl Service {
         &self,
         actor: &Actor,
         id: SlaAlertId,
-    ) -> Result<(DatabaseTransaction, Ticket, sla_alert::Model, ClockWork)> {
+    ) -> Result<(Transaction, Ticket, sla_alert::Model, ClockWork)> {
         require_scope(actor, Action::ChangeFacts)?;
         if !actor.is_internal() {
             return Err(ServiceError::NotFound("alert"));
@@ -281,7 +280,7 @@ impl Service {
     /// Stores a change of a clock that is a change of its ticket, with its event and audit entry; and commits.
     async fn store_clock(
         &self,
-        tx: DatabaseTransaction,
+        tx: Transaction,
         actor: &Actor,
         (mut ticket, now): (Ticket, DateTime<Utc>),
         work: ClockWork,
@@ -298,7 +297,7 @@ impl Service {
     /// Stores a change of a clock with its event.
     async fn store_handled(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         ticket: &Ticket,
         (work, mut event): (ClockWork, Event),

@@ -8,7 +8,7 @@ use entity::{
     person,
     vocab::{ActorKind, AuditAction, EventKind, Team, Visibility},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
-    store::{self, StoreError, comments::Stretch, page::Page},
+    store::{self, StoreError, Transaction, comments::Stretch, page::Page},
 };
 
 /// A ticket that needs more than this is a forum.
@@ -212,7 +212,7 @@ impl Service {
     }
 
     /// The comment, with its ticket held, for whoever may change it.
-    async fn lock_comment(&self, tx: &DatabaseTransaction, actor: &Actor, id: CommentId) -> Result<comment::Model> {
+    async fn lock_comment(&self, tx: &Transaction, actor: &Actor, id: CommentId) -> Result<comment::Model> {
         require_scope(actor, Action::Revise)?;
         let scope = ticket_scope(actor)?;
         let missing = || ServiceError::NotFound("comment");
@@ -236,7 +236,7 @@ impl Service {
     /// Tells those who hear of the ticket and may read the comment, but for its author and those who were told already.
     async fn tell_of_comment(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         ticket: &Ticket,
         view: &CommentView,
@@ -274,7 +274,7 @@ impl Service {
 
     /// Who must hear what a client says: the assignee, and the team that owns the stage. What is closed is Operations',
     /// who reopen it.
-    async fn owners(&self, tx: &DatabaseTransaction, ticket: &Ticket) -> Result<Vec<person::Model>> {
+    async fn owners(&self, tx: &Transaction, ticket: &Ticket) -> Result<Vec<person::Model>> {
         let team = process::stage(ticket.stage).owner.unwrap_or(Team::Operations);
         let assignee = ticket.assignee.as_ref().map(|person| person.id);
         let people = store::directory::active_people(tx).await?.into_iter();

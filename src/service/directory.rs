@@ -7,7 +7,6 @@ use entity::{
     person, ticket_subtype,
     vocab::{AuditAction, Category, CompanyTier, Team},
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{
     delivery::mail::is_address,
@@ -22,7 +21,7 @@ use crate::{
         audit::{Change, of_company, of_contact, of_person, of_subtype},
         check_version, require,
     },
-    store::{self, StoreError, directory::PersonWithTeams},
+    store::{self, StoreError, Transaction, directory::PersonWithTeams},
 };
 
 /// A name is one line in a list.
@@ -112,7 +111,7 @@ impl Service {
     }
 
     /// Lets the running clocks of a company's tickets follow its tier.
-    async fn reckon_company(&self, tx: &DatabaseTransaction, actor: &Actor, company: &company::Model) -> Result<()> {
+    async fn reckon_company(&self, tx: &Transaction, actor: &Actor, company: &company::Model) -> Result<()> {
         let visits = store::visits::lock_open_of_company(tx, company.id).await?;
         let now = self.clock.now();
         let policies = self.policies(tx, now).await?;
@@ -363,7 +362,7 @@ const fn is_administrator(row: &PersonWithTeams) -> bool {
     row.person.administrator && row.person.active
 }
 
-async fn another_administrator(tx: &DatabaseTransaction, than: PersonId, field: &str) -> Result<()> {
+async fn another_administrator(tx: &Transaction, than: PersonId, field: &str) -> Result<()> {
     store::directory::hold_administrators(tx).await?;
     let people = store::directory::active_people(tx).await?;
     if people.iter().any(|row| row.person.id != than && row.person.administrator) {
@@ -373,7 +372,7 @@ async fn another_administrator(tx: &DatabaseTransaction, than: PersonId, field: 
     Err(Problem::at(Code::Invalid, field, message).into())
 }
 
-async fn known_calendar(tx: &DatabaseTransaction, id: Option<CalendarId>) -> Result<()> {
+async fn known_calendar(tx: &Transaction, id: Option<CalendarId>) -> Result<()> {
     match id {
         Some(id) if store::policies::calendar(tx, id).await?.is_none() => {
             Err(Problem::at(Code::Unknown, "calendarId", "there is no such calendar").into())

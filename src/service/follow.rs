@@ -5,7 +5,6 @@
 
 use chrono::{DateTime, Utc};
 use entity::{id::TicketId, vocab::EventKind};
-use sea_orm::DatabaseTransaction;
 
 use crate::{
     domain::{
@@ -17,7 +16,7 @@ use crate::{
         Result, Service,
         clock_changes::{ClockWork, Policies},
     },
-    store,
+    store::{self, Transaction},
 };
 
 /// Visits in one transaction.
@@ -61,7 +60,7 @@ impl Service {
     /// Lets visits, which are held, follow the policies of their stages at this rank.
     pub(super) async fn reckon(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         visits: Vec<(Visit, Rank)>,
         policies: &Policies,

@@ -10,7 +10,7 @@ use crate::{
     oidc::{Identity, Provider, Refused},
     service::{Result, Service, ServiceError, audit::Change},
     store::{
-        self,
+        self, Transaction,
         directory::{Linked, PersonWithTeams},
     },
 };
@@ -113,7 +113,7 @@ impl Service {
     }
 
     /// Two first requests at once link the same account; any other link of that person is somebody else's.
-    async fn linked_meanwhile(&self, tx: sea_orm::DatabaseTransaction, subject: &str) -> Result<Linked> {
+    async fn linked_meanwhile(&self, tx: Transaction, subject: &str) -> Result<Linked> {
         tx.rollback().await?;
         let linked = store::directory::linked(&self.db, subject).await?;
         let why = "whoever has the mail address of your account is linked to another account, or has left";

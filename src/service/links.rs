@@ -8,7 +8,6 @@ use entity::{
     ticket_link,
     vocab::{AuditAction, EventKind, LinkKind, LinkRelation},
 };
-use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
         ticket::Ticket,
     },
     service::{Result, Service, ServiceError, audit::Change, queries::ticket_scope, require},
-    store::{self, tickets::TicketView},
+    store::{self, Transaction, tickets::TicketView},
 };
 
 /// More links than this are a list, not a relation; it keeps an answer small.
@@ -115,7 +114,7 @@ impl Service {
     /// Both tickets, held in one order for everybody.
     async fn lock_linked(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         from: TicketId,
         to: TicketId,
@@ -133,7 +132,7 @@ impl Service {
 
 /// Tells the history of both tickets. Contacts hear of it where both are their company's.
 async fn tell_both(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     actor: &Actor,
     kind: EventKind,
     link: LinkKind,

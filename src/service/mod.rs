@@ -34,7 +34,6 @@ pub mod watchers;
 use std::sync::Arc;
 
 use entity::vocab::Scope;
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 use crate::{
     clock::Clock,
@@ -44,15 +43,18 @@ use crate::{
     },
     oidc::Provider,
     service::{attachments::Attachments, audit::Origin, feed::Feed, sessions::desk::Desk},
-    store::{StoreError, connection},
+    store::{StoreError, Transaction, connection},
 };
 
-pub use crate::{delivery::attachments::AttachmentError, store::connection::SchemaState};
+pub use crate::{
+    delivery::attachments::AttachmentError,
+    store::{Database, connection::SchemaState},
+};
 
 /// The use cases, over one database and one clock.
 #[derive(Clone, Debug)]
 pub struct Service {
-    db: DatabaseConnection,
+    db: Database,
     clock: Clock,
     /// The pipelines that a ticket can be transferred to.
     pipelines: Vec<String>,
@@ -96,7 +98,11 @@ pub enum ServiceError {
 impl ServiceError {
     /// Whether the database or the issuer of tokens does not answer, or not now: the same may succeed later.
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::IssuerUnavailable(_))
+        match self {
+            Self::Store(error) => error.is_unavailable(),
+            Self::IssuerUnavailable(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -126,7 +132,7 @@ pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 
 impl Service {
     /// The use cases over a migrated database.
-    pub fn new(db: DatabaseConnection, clock: Clock, pipelines: Vec<String>) -> Self {
+    pub fn new(db: Database, clock: Clock, pipelines: Vec<String>) -> Self {
         Self {
             db,
             clock,
@@ -143,6 +149,18 @@ impl Service {
     #[must_use]
     pub fn with_attachments(self, attachments: Attachments) -> Self {
         Self { attachments: Some(Arc::new(attachments)), ..self }
+    }
+
+    /// The same use cases by database connections that requests cannot take: for jobs, and whatever must go on.
+    #[must_use]
+    pub fn reserved(&self) -> Self {
+        Self { db: self.db.reserved(), ..self.clone() }
+    }
+
+    /// Why nothing can be written, where the database's disk is the reason; `None` where nothing is known against it.
+    pub async fn write_failure(&self) -> Option<String> {
+        self.db.probe_writing().await;
+        self.db.write_failure()
     }
 
     /// The clock that the use cases read.
@@ -162,16 +180,16 @@ impl Service {
 
     /// Closes the connections, once nothing uses them any more.
     pub async fn close(&self) {
-        if let Err(error) = self.db.clone().close().await {
+        if let Err(error) = self.db.close().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "closing the database failed");
         }
     }
 
-    async fn begin(&self) -> Result<DatabaseTransaction> {
-        Ok(connection::begin(&self.db).await?)
+    async fn begin(&self) -> Result<Transaction> {
+        Ok(self.db.begin().await?)
     }
 
-    async fn commit(&self, tx: DatabaseTransaction) -> Result<()> {
+    async fn commit(&self, tx: Transaction) -> Result<()> {
         tx.commit().await?;
         self.feed.wrote();
         Ok(())

@@ -12,7 +12,7 @@ use crate::{
     },
     service::{Result, Service, require},
     store::{
-        self, connection,
+        self,
         page::{Page, Window},
         reports::Forecast,
     },
@@ -37,7 +37,7 @@ impl Service {
         let request = ReportRequest::new(from, to, group_by)?;
         let all = ReportRequest { group_by: Vec::new(), ..request.clone() };
         // One state of the database, so that the parts agree.
-        let db = connection::begin_snapshot(&self.db).await?;
+        let db = self.db.begin_snapshot().await?;
         let total = store::reports::figures(&db, &all, 1).await?.pop().map(|(_, figures)| figures);
         let mut groups = if request.group_by.is_empty() {
             Vec::new()

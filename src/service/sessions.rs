@@ -93,7 +93,9 @@ impl Service {
             (None, None) => {}
         }
         let Some(actor) = actor_of_token(&token, person, contact)? else { return Ok(None) };
-        if token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN) {
+        let is_stale = token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN);
+        // Whoever only reads does not wait for writers.
+        if is_stale && self.db.may_write_at_once() {
             store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
         }
         Ok(Some(Session { actor, expires_at: token.expires_at, credential: Credential::Token(token.id) }))

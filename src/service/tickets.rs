@@ -6,7 +6,7 @@ use entity::{
     id::{CompanyId, ContactId, PersonId, TicketId, TicketSubtypeId},
     vocab::{AuditAction, Priority, Stage, TicketSource},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
-    store::{self, StoreError},
+    store::{self, StoreError, Transaction},
 };
 
 /// A reference of another system fits into a line.
@@ -218,7 +218,7 @@ impl Service {
     /// The same answer for one that does not exist and one that the actor may not see.
     pub(super) async fn lock_ticket(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         id: TicketId,
         expected_version: Option<i32>,
@@ -232,7 +232,7 @@ impl Service {
     /// Stores what was decided: ticket, clock, history, outbox; and commits.
     pub(super) async fn store_decision(
         &self,
-        tx: DatabaseTransaction,
+        tx: Transaction,
         actor: &Actor,
         before: &Ticket,
         decision: Decision,
@@ -269,7 +269,7 @@ impl Service {
     /// The company and contact that a new ticket is for: one's own for a contact.
     async fn client(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         company_id: Option<CompanyId>,
         contact_id: Option<ContactId>,
@@ -336,7 +336,7 @@ fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
     }
 }
 
-async fn assignable(tx: &DatabaseTransaction, id: PersonId) -> Result<Assignee> {
+async fn assignable(tx: &Transaction, id: PersonId) -> Result<Assignee> {
     let person = store::directory::person(tx, id).await?.filter(|row| row.person.active);
     let unknown = || Problem::at(Code::Unknown, "assigneeId", "there is no such active person");
     let person = person.ok_or_else(unknown)?.person;

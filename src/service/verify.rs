@@ -16,7 +16,7 @@ use crate::{
         visit::Visit,
     },
     service::{Result, Service, require},
-    store::{self, connection},
+    store,
 };
 
 /// Tickets whose histories are held in memory at once.
@@ -110,7 +110,7 @@ impl Service {
     /// Reads one state of the database: between two statements a ticket could move.
     async fn verify_batch(&self, tickets: &[(TicketId, i64)], report: &mut VerifyReport) -> Result<()> {
         let ids: Vec<_> = tickets.iter().map(|(id, _)| *id).collect();
-        let snapshot = connection::begin_snapshot(&self.db).await?;
+        let snapshot = self.db.begin_snapshot().await?;
         let mut stored: HashMap<TicketId, Vec<Visit>> = HashMap::new();
         for visit in store::visits::all_of_many(&snapshot, &ids).await? {
             stored.entry(visit.ticket_id).or_default().push(visit);

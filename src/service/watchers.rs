@@ -9,7 +9,7 @@ use entity::{
     person, ticket_watcher,
     vocab::AuditAction,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
         require,
         tickets::as_contact,
     },
-    store,
+    store::{self, Transaction},
 };
 
 /// Who watches a ticket and can be told.
@@ -84,7 +84,7 @@ impl Service {
     /// Tells the watchers what a change of a ticket means: staff its stage, contacts what the client is told.
     pub(super) async fn tell_watchers(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         before: &Ticket,
         after: &Ticket,
@@ -117,7 +117,7 @@ impl Service {
     /// Tells a new assignee that the ticket is theirs.
     pub(super) async fn tell_assignee(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         before: &Ticket,
         after: &Ticket,
@@ -165,7 +165,7 @@ fn named(person: Option<PersonId>, contact: Option<ContactId>) -> Json {
 
 /// Who is to watch: the actor, or the member of staff whom they name.
 async fn watcher(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     actor: &Actor,
     ticket: &Ticket,
     person: Option<PersonId>,

@@ -13,15 +13,15 @@ use ::entity::{
     vocab::EventKind,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, RuntimeErr, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    RuntimeErr, Statement,
     sqlx::{
         self,
-        postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+        postgres::{PgListener, PgPoolOptions},
     },
 };
 
-use crate::store::{Result, StoreError, events::seen_by_clients, tickets::of_tickets_in};
+use crate::store::{Database, Result, StoreError, events::seen_by_clients, tickets::of_tickets_in};
 
 /// Where servers on one PostgreSQL tell each other that there are new events.
 const CHANNEL: &str = "secondline_events";
@@ -132,13 +132,10 @@ pub async fn tell(db: &impl ConnectionTrait) -> Result<()> {
 pub struct Listener(PgListener);
 
 /// Begins to listen, on a connection beside those of the pool; none on SQLite, where nobody else tells anything.
-pub async fn listen(db: &DatabaseConnection) -> Result<Option<Listener>> {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return Ok(None);
-    }
-    let options = db.get_postgres_connection_pool().connect_options();
+pub async fn listen(db: &Database) -> Result<Option<Listener>> {
+    let Some(options) = db.postgres_options() else { return Ok(None) };
     let own = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_WITHIN);
-    let own = own.connect_with(PgConnectOptions::clone(&options)).await.map_err(lost)?;
+    let own = own.connect_with(options).await.map_err(lost)?;
     let mut listener = PgListener::connect_with(&own).await.map_err(lost)?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await.map_err(lost)?;
@@ -154,6 +151,11 @@ impl Listener {
             Err(error) => Err(lost(error)),
         }
     }
+}
+
+/// The connection to hear the other servers by says nothing any more.
+pub fn silent() -> StoreError {
+    lost(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
 }
 
 fn lost(error: sqlx::Error) -> StoreError {

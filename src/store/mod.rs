@@ -29,6 +29,8 @@ pub mod watchers;
 
 use sea_orm::{DbErr, SqlErr};
 
+pub use self::connection::{Database, Transaction};
+
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -41,6 +43,9 @@ pub enum StoreError {
     /// The database does not answer, or not now.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// The database's disk is full, fails, or cannot be written.
+    #[error("the database's disk cannot be written")]
+    DiskFailure(#[source] DbErr),
     /// A stored value cannot be read back.
     #[error("a stored {what} cannot be read")]
     Corrupt {
@@ -61,15 +66,21 @@ impl From<DbErr> for StoreError {
             return Self::Duplicate(error);
         }
         match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
             DbErr::RecordNotUpdated => Self::Stale,
-            error if connection::is_lost(&error) => Self::Unavailable(error),
+            error if connection::is_disk_failure(&error) => Self::DiskFailure(error),
+            error if connection::is_unavailable(&error) => Self::Unavailable(error),
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
             error => Self::Statement(error),
         }
     }
 }
 
 impl StoreError {
+    /// Returns true if the same may succeed later: nothing is wrong with what was asked.
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::DiskFailure(_))
+    }
+
     pub(crate) fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Corrupt { what, source: source.into() }
     }

@@ -10,7 +10,7 @@ use entity::{
     stage_visit,
     vocab::{EventKind, SegmentKind},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, TransactionTrait, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use secondline::{
     domain::{
         actor::Actor,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use entity::{id::TicketId, vocab::EventKind};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use secondline::store::Transaction;
 use secondline::{
     domain::{
         actor::Actor,
@@ -48,8 +49,8 @@ async fn listeners(app: &TestApp) -> i64 {
 }
 
 /// Writes an event in a transaction that goes on; its place in the log.
-async fn begin_writing(app: &TestApp, ticket: TicketId) -> (DatabaseTransaction, i64) {
-    let transaction = store::connection::begin(&app.db).await.unwrap();
+async fn begin_writing(app: &TestApp, ticket: TicketId) -> (Transaction, i64) {
+    let transaction = app.db.begin().await.unwrap();
     let event = [Event { kind: EventKind::FactsChanged, data: EventData::default() }];
     store::events::append(&transaction, ticket, &Actor::System, app.clock.now(), &event).await.unwrap();
     let place = store::event_log::highest(&transaction).await.unwrap();
@@ -125,7 +126,7 @@ async fn what_is_rolled_back_and_what_others_do_holds_nobody_up() {
     let _follower = follow(&app.service).await;
     let mut subscriber = subscribe(&app, &app.service, None).await;
     // Has a place among the transactions, and no event.
-    let bystander = store::connection::begin(&app.db).await.unwrap();
+    let bystander = app.db.begin().await.unwrap();
     bystander.execute_unprepared("SELECT pg_current_xact_id()").await.unwrap();
     let (never, missing) = begin_writing(&app, ticket).await;
     let (soon, last) = begin_writing(&app, ticket).await;

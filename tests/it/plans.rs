@@ -17,7 +17,7 @@ type Kept = Arc<Mutex<Vec<Statement>>>;
 
 /// Another server on the same database, whose statements are kept.
 async fn observed(app: &TestApp) -> (Service, Kept) {
-    let mut db = connection::open(&app.database.url, 4).await.unwrap();
+    let db = connection::open(&app.database.url, 4).await.unwrap();
     let kept = Kept::default();
     let keeps = Arc::clone(&kept);
     db.set_metric_callback(move |info| keeps.lock().unwrap().push(info.statement.clone()));

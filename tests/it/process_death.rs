@@ -15,11 +15,12 @@ use entity::{
     vocab::{EventKind, NoticeKind, NoticeState, Stage},
 };
 use futures_util::future::join_all;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryFilter, QueryOrder,
-    Statement, TransactionTrait,
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Statement};
+use secondline::{
+    clock::Clock,
+    domain::process,
+    store::{self, Database},
 };
-use secondline::{clock::Clock, domain::process, store};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::Instant};
 
@@ -137,9 +138,8 @@ async fn moves_of(addr: SocketAddr, client: &reqwest::Client, token: &str, key: 
 
 /// Reads the database as it is at one moment and checks that every ticket, its visits, its history and its notices agree,
 /// and that every acknowledged move is among them.
-async fn assert_whole(db: &DatabaseConnection, acknowledged: &BTreeMap<String, usize>) {
-    let isolation = (db.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
-    let moment = db.begin_with_config(isolation, None).await.unwrap();
+async fn assert_whole(db: &Database, acknowledged: &BTreeMap<String, usize>) {
+    let moment = db.begin_snapshot().await.unwrap();
     let tickets = ticket::Entity::find().all(&moment).await.unwrap();
     let open_visits =
         stage_visit::Entity::find().filter(stage_visit::COLUMN.left_at.is_null()).all(&moment).await.unwrap();
@@ -243,7 +243,7 @@ async fn vanish(addr: SocketAddr, token: &str, key: &str, turn: usize, number: u
 }
 
 /// Waits until no connection of the server is inside a transaction any more.
-async fn all_transactions_end(db: &DatabaseConnection) {
+async fn all_transactions_end(db: &Database) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                AND application_name = 'secondline' AND pid <> pg_backend_pid() AND state <> 'idle'";
     let began = Instant::now();
@@ -286,4 +286,66 @@ async fn clients_that_vanish_leave_no_transaction_open_and_harm_nobody() {
     let carried_out = ticket_event::Entity::find().filter(ticket_event::COLUMN.kind.eq(EventKind::TicketMoved));
     let carried_out = carried_out.all(&app.db).await.unwrap().len() - 2 * STAYING;
     assert!(carried_out > VANISHING_AT_ONCE, "the requests of those who vanished were under way: {carried_out}");
+}
+
+/// Allows the server's files so many bytes, as a disk that is full, or has room again.
+fn allow_file_size(server: &Server, bytes: &str) {
+    let done = std::process::Command::new("prlimit")
+        .args(["--pid", &server.process_id().to_string(), &format!("--fsize={bytes}:unlimited")])
+        .status()
+        .unwrap();
+    assert!(done.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_disk_was_full_goes_on_once_there_is_room() {
+    let Some(app) = TestApp::start(Engine::Sqlite).await else { return };
+    // A signal would end the process where the limit is met; a disk sends none.
+    let server = Server::start_after("trap '' XFSZ", &app.database.url, &[]);
+    let client = server::http_client();
+    let mut facts = app.first_facts().await;
+    facts["description"] = json!("The export stops. ".repeat(400));
+    let input = json!({ "companyId": app.cast.acme.id.to_string(), "contactId": app.cast.client.id, "facts": facts });
+    let file = async || {
+        let answer =
+            server.graphql(&client, &app.cast.operations.token, FILE, json!({ "input": input })).await.unwrap();
+        (answer["data"]["done"]["ticket"]["key"].as_str().map(str::to_owned), answer)
+    };
+    let ready = async || {
+        let answer = client.get(format!("http://{}/readyz", server.addr)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let mut acknowledged = BTreeMap::new();
+    acknowledged.insert(file().await.0.unwrap(), 0);
+    assert_eq!(ready().await.0, 200);
+
+    for _ in 0..2 {
+        let path = app.database.url.strip_prefix("sqlite:").unwrap();
+        let sizes = ["", "-wal"].map(|suffix| std::fs::metadata(format!("{path}{suffix}")).unwrap().len());
+        allow_file_size(&server, &(sizes.into_iter().max().unwrap() + 50_000).to_string());
+        let refused = loop {
+            match file().await {
+                (Some(key), _) => acknowledged.insert(key, 0),
+                (None, answer) => break answer,
+            };
+            assert!(acknowledged.len() < 200, "the disk is never full");
+        };
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused:#}");
+        let (status, body) = ready().await;
+        assert!(status == 503 && body.contains("cannot be written"), "{body}");
+
+        allow_file_size(&server, "unlimited");
+        for _ in 0..10 {
+            acknowledged.insert(file().await.0.unwrap(), 0);
+        }
+        assert_eq!(ready().await.0, 200);
+    }
+    server.kill();
+    assert_whole(&app.db, &acknowledged).await;
+    let stored = ticket::Entity::find().all(&app.db).await.unwrap();
+    let lost: Vec<_> = acknowledged
+        .keys()
+        .filter(|key| !stored.iter().any(|ticket| format!("L2-{}", ticket.number) == **key))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
 }

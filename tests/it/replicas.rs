@@ -284,8 +284,8 @@ async fn an_event_that_was_numbered_first_and_committed_last_is_heard() {
 }
 
 /// A transaction that has its place among the transactions, as one that locked its ticket has.
-async fn begin_writing(app: &TestApp) -> sea_orm::DatabaseTransaction {
-    let transaction = store::connection::begin(&app.db).await.unwrap();
+async fn begin_writing(app: &TestApp) -> secondline::store::Transaction {
+    let transaction = app.db.begin().await.unwrap();
     transaction.execute_unprepared("SELECT pg_current_xact_id()").await.unwrap();
     transaction
 }

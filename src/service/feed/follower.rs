@@ -7,13 +7,19 @@ use std::{
 };
 
 use entity::ticket_event;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::recent::Recent;
 use crate::{
     service::{Result, Service},
-    store::event_log::{self, Writers},
+    store::{
+        self,
+        event_log::{self, Listener, Writers},
+    },
 };
 
 /// How late an event is found of which nobody tells: a server ended before it told, or the connection to hear it is lost.
@@ -26,6 +32,13 @@ const GATHER: Duration = Duration::from_millis(2);
 const BATCH: u64 = 128;
 /// How long is waited before listening is tried again: a moment after a loss, longer while it fails.
 const LISTEN_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Connecting, and one statement.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// After how long without a word it is tried whether other servers are still heard.
+const SILENCE: Duration = Duration::from_secs(30);
+/// What is told to everybody is heard at once.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
 /// How far the log was told on.
 #[derive(Default)]
@@ -84,7 +97,8 @@ impl Service {
     async fn listen(&self, news: &Arc<Notify>) {
         let (mut pause, mut is_lost) = (LISTEN_AGAIN.0, false);
         loop {
-            let error = match event_log::listen(&self.db).await {
+            let listener = timeout(LISTEN_TIMEOUT, event_log::listen(&self.db)).await;
+            let error = match listener.unwrap_or_else(|_| Err(event_log::silent())) {
                 Ok(None) => return std::future::pending().await,
                 Ok(Some(mut listener)) => {
                     if std::mem::replace(&mut is_lost, false) {
@@ -94,7 +108,7 @@ impl Service {
                     // What was told before was told to nobody.
                     news.notify_one();
                     loop {
-                        match listener.hear().await {
+                        match self.hear(&mut listener).await {
                             Ok(()) => news.notify_one(),
                             Err(error) => break error,
                         }
@@ -109,6 +123,16 @@ impl Service {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LISTEN_AGAIN.1);
         }
+    }
+
+    /// Waits until something is told. Where nothing is for long, this server tells something itself: a connection that went silent
+    /// would otherwise be listened to for ever.
+    async fn hear(&self, listener: &mut Listener) -> store::Result<()> {
+        if let Ok(heard) = timeout(SILENCE, listener.hear()).await {
+            return heard;
+        }
+        event_log::tell(&self.db).await?;
+        timeout(TOLD_WITHIN, listener.hear()).await.unwrap_or_else(|_| Err(event_log::silent()))
     }
 
     /// Tells on what is new, in the order of the log, up to an event that may still come.

@@ -117,7 +117,7 @@ pub async fn dawdle(app: Arc<TestApp>, ticket: TicketId, number: usize, until: I
     let mut dice = Dice::new(200 + number);
     let mut rolled_back = 0;
     while Instant::now() < until {
-        let transaction = store::connection::begin(&app.db).await.unwrap();
+        let transaction = app.db.begin().await.unwrap();
         let event = Event { kind: EventKind::FactsChanged, data: EventData::default() };
         for _ in 0..=dice.below(3) {
             let now = Clock::System.now();

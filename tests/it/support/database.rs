@@ -9,8 +9,12 @@ use std::{
     },
 };
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
-use secondline::{clock::Clock, service::Service, store::connection};
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use secondline::{
+    clock::Clock,
+    service::Service,
+    store::{self, connection},
+};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -49,8 +53,7 @@ impl TestDatabase {
             .get_or_init(|| async {
                 let folder = tempfile::tempdir().unwrap();
                 let file = folder.path().join("template.db");
-                let db = connection::open(&sqlite_url(&file), 1).await.unwrap();
-                prepare(&db).await;
+                let db = prepare(&sqlite_url(&file)).await;
                 db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
                 db.close().await.unwrap();
                 (folder, file)
@@ -69,9 +72,7 @@ impl TestDatabase {
                 let name = format!("secondline_template_{}", std::process::id());
                 on_server(server, &[format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")])
                     .await;
-                let db = connection::open(&database_url(server, &name), 2).await.unwrap();
-                prepare(&db).await;
-                db.close().await.unwrap();
+                prepare(&database_url(server, &name)).await.close().await.unwrap();
                 name
             })
             .await;
@@ -93,10 +94,13 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn prepare(db: &DatabaseConnection) {
-    connection::migrate(db).await.unwrap();
+/// Makes a database that a server could start on.
+async fn prepare(url: &str) -> store::Database {
+    connection::migrate(url).await.unwrap();
+    let db = connection::open(url, 2).await.unwrap();
     let service = Service::new(db.clone(), Clock::manual(*START), Vec::new());
     service.ensure_reference_data(chrono_tz::UTC).await.unwrap();
+    db
 }
 
 async fn on_server(server: &str, statements: &[String]) {

@@ -5,6 +5,7 @@ pub mod database;
 pub mod following;
 pub mod issuer;
 pub mod plans;
+pub mod proxy;
 pub mod server;
 pub mod sla;
 pub mod smtp;
@@ -21,7 +22,6 @@ use entity::{
     company, contact,
     vocab::{CompanyTier, Team},
 };
-use sea_orm::DatabaseConnection;
 use secondline::{
     clock::Clock,
     delivery::{
@@ -39,7 +39,7 @@ use secondline::{
         directory::{Particulars, PersonInput},
         tokens::TokenOwner,
     },
-    store::{connection, directory::PersonWithTeams},
+    store::{Database, connection, directory::PersonWithTeams},
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -110,7 +110,7 @@ pub struct TestApp {
     pub clock: Clock,
     pub cast: Cast,
     pub router: Router,
-    pub db: DatabaseConnection,
+    pub db: Database,
     pub database: TestDatabase,
     /// Where attachments are kept.
     pub files: tempfile::TempDir,
@@ -121,7 +121,7 @@ impl TestApp {
     /// The application on a fresh database of the engine; none where PostgreSQL is not to be tested.
     pub async fn start(engine: Engine) -> Option<Self> {
         let database = TestDatabase::create(engine).await?;
-        let mut db = connection::open(&database.url, 8).await.unwrap();
+        let db = connection::open(&database.url, 8).await.unwrap();
         let statements = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&statements);
         db.set_metric_callback(move |_| {

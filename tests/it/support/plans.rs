@@ -1,6 +1,7 @@
 //! What a database does for a statement: whether it goes through a whole table that grows with the tickets.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use secondline::store::Database;
 use serde_json::Value;
 
 /// The tables that grow with the tickets; all others are read whole where that is quickest.
@@ -21,11 +22,7 @@ const GROWING: [&str; 10] = [
 ///
 /// PostgreSQL plans for the rows that are there, or as it would for many: by an index wherever there is one. SQLite plans without looking
 /// at how many rows there are, unless it was told to `ANALYZE`.
-pub async fn whole_tables(
-    db: &DatabaseConnection,
-    statement: &Statement,
-    for_many_rows: bool,
-) -> Result<Vec<String>, DbErr> {
+pub async fn whole_tables(db: &Database, statement: &Statement, for_many_rows: bool) -> Result<Vec<String>, DbErr> {
     let explained = |how: &str| Statement {
         sql: format!("{how} {}", statement.sql),
         values: statement.values.clone(),

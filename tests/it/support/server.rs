@@ -6,7 +6,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::Duration,
 };
@@ -37,8 +37,14 @@ pub struct Server {
 impl Server {
     /// Starts the program on a database and waits until it listens.
     pub fn start(database_url: &str, options: &[(&str, &str)]) -> Self {
+        Self::start_after(":", database_url, options)
+    }
+
+    /// The same, after a line of shell that limits what the program may take, such as `ulimit -n 100`.
+    pub fn start_after(limits: &str, database_url: &str, options: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_secondline"));
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_secondline")]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SECONDLINE_") || name == "DATABASE_URL")
         {
             command.env_remove(name);
@@ -67,6 +73,18 @@ impl Server {
                 return server;
             }
         }
+    }
+
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it as `kill` does, and waits for it.
+    pub fn terminate(mut self) -> ExitStatus {
+        let sent = Command::new("kill").args(["-TERM", &self.process_id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.process.wait().unwrap()
     }
 
     /// Ends it as `kill -9` does.

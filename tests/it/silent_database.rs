@@ -1,0 +1,90 @@
+//! A PostgreSQL that goes silent: bytes are taken and nothing is answered. What waits for it is given up, and once it can be
+//! reached again everything goes on without a restart.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use secondline::{service::Service, store::connection};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use crate::support::{
+    Engine, TestApp, mail_route,
+    proxy::Proxy,
+    server::{self, Server, graphql},
+    smtp::SmtpSink,
+};
+
+/// What a request waits for a connection that is free, for a new one, and for a statement; less than the 30 s of an answer.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(25);
+/// The same, of a job, whose statements may take longer.
+const JOB_GIVEN_UP_WITHIN: Duration = Duration::from_secs(40);
+/// What an orchestrator allows.
+const STOPPED_WITHIN: Duration = Duration::from_secs(27);
+
+const FILE: &str = "mutation($input: CreateTicketInput!) { createTicket(input: $input) { ticket { key } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_jobs_give_a_silent_database_up_and_go_on_afterwards() {
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    let (proxy, url) = Proxy::before(&app.database.url).await;
+    let server = Server::start(&url, &[]);
+    let client = server::http_client();
+    let (token, addr) = (app.cast.operations.token.clone(), server.addr);
+    let input = json!({
+        "companyId": app.cast.acme.id.to_string(), "contactId": app.cast.client.id, "facts": app.first_facts().await,
+    });
+    let file = async || graphql(addr, &client, &token, FILE, json!({ "input": input })).await.unwrap();
+    let is_filed = |answer: &serde_json::Value| answer["data"]["createTicket"]["ticket"]["key"].is_string();
+    assert!(is_filed(&file().await));
+
+    let smtp = SmtpSink::start().await;
+    let db = connection::open(&url, 4).await.unwrap();
+    let jobs = Service::new(db, app.clock.clone(), Vec::new()).reserved();
+    app.file_ticket().await;
+    app.advance(TimeDelta::days(7));
+    jobs.sla_scan().await.unwrap();
+
+    proxy.go_silent();
+    let route = mail_route(&smtp.url());
+    let (answers, scan, delivery) = tokio::join!(
+        timeout(GIVEN_UP_WITHIN, futures_util::future::join_all((0..30).map(|_| file()))),
+        timeout(JOB_GIVEN_UP_WITHIN, jobs.sla_scan()),
+        timeout(JOB_GIVEN_UP_WITHIN, jobs.deliver(&route)),
+    );
+    for answer in answers.expect("requests hang") {
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer:#}");
+    }
+    assert!(scan.expect("the scan hangs").unwrap_err().is_unavailable());
+    assert!(delivery.expect("the delivery hangs").unwrap_err().is_unavailable());
+
+    proxy.speak();
+    let began = Instant::now();
+    while !is_filed(&file().await) {
+        assert!(began.elapsed() < GIVEN_UP_WITHIN, "the server does not recover");
+    }
+    while jobs.sla_scan().await.is_err() {
+        assert!(began.elapsed() < JOB_GIVEN_UP_WITHIN, "the jobs do not recover");
+    }
+    assert!(jobs.deliver(&route).await.unwrap().sent > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_stops_in_time_while_its_database_is_silent() {
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    let (proxy, url) = Proxy::before(&app.database.url).await;
+    let server = Server::start(&url, &[]);
+    let client = server::http_client();
+    let ask = || graphql(server.addr, &client, &app.cast.operations.token, "{ tickets { totalCount } }", json!({}));
+    assert!(ask().await.unwrap()["data"].is_object());
+    proxy.go_silent();
+    let (token, addr) = (app.cast.operations.token.clone(), server.addr);
+    tokio::spawn(async move {
+        graphql(addr, &server::http_client(), &token, "{ tickets { totalCount } }", json!({})).await
+    });
+    // The jobs of every five seconds hang now, too.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let began = Instant::now();
+    assert_eq!(server.terminate().code(), Some(0));
+    assert!(began.elapsed() < STOPPED_WITHIN, "{:?}", began.elapsed());
+}
