@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use secondline::{
     domain::{actor::Actor, ticket::parse_key},
-    store::Database,
+    store::{Database, StoreError},
 };
 use serde_json::json;
 
@@ -148,6 +148,32 @@ each_database! {
         for writer in writers {
             writer.await.unwrap();
         }
+    }
+}
+
+/// A statement that does not end by itself.
+fn endless(db: &Database) -> &'static str {
+    match db.get_database_backend() {
+        DbBackend::Postgres => "SELECT pg_sleep(600)",
+        _ => "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n",
+    }
+}
+
+each_database! {
+    async fn a_statement_that_does_not_end_is_ended_and_harms_nobody(app) {
+        let many = (0..8).map(|_| app.db.execute_unprepared(endless(&app.db)));
+        let reserved = app.db.reserved();
+        let (ended, served) = tokio::join!(
+            tokio::time::timeout(Duration::from_secs(40), futures_util::future::join_all(many)),
+            // Jobs and sign-in have connections of their own.
+            reserved.execute_unprepared("SELECT 1"),
+        );
+        served.unwrap();
+        for ended in ended.expect("within seconds") {
+            let error = StoreError::from(ended.unwrap_err());
+            assert!(error.is_unavailable(), "{error:?}");
+        }
+        app.ask(&app.cast.operations, "{ tickets { totalCount } }", json!({})).await;
     }
 }
 

@@ -48,6 +48,18 @@ impl TestDatabase {
         }
     }
 
+    /// A database of the engine without a schema, or none where PostgreSQL is not to be tested.
+    pub async fn create_empty(engine: Engine) -> Option<Self> {
+        match engine {
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = sqlite_url(&folder.path().join("test.db"));
+                Some(Self { url, _folder: Some(folder), postgres_name: None })
+            }
+            Engine::Postgres => Some(Self::postgres_from(&postgres_url()?, "template0").await),
+        }
+    }
+
     async fn sqlite() -> Self {
         let (_, template) = SQLITE_TEMPLATE
             .get_or_init(|| async {
@@ -76,6 +88,10 @@ impl TestDatabase {
                 name
             })
             .await;
+        Self::postgres_from(server, template).await
+    }
+
+    async fn postgres_from(server: &str, template: &str) -> Self {
         let name = format!("secondline_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
         let _one_at_a_time = CREATING.lock().await;
         on_server(server, &[format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
@@ -103,7 +119,8 @@ async fn prepare(url: &str) -> store::Database {
     db
 }
 
-async fn on_server(server: &str, statements: &[String]) {
+/// Runs statements on a server or database, on a connection of their own.
+pub async fn on_server(server: &str, statements: &[String]) {
     let db = Database::connect(server).await.unwrap();
     for statement in statements {
         db.execute_unprepared(statement).await.unwrap();

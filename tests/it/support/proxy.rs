@@ -38,9 +38,16 @@ impl Network {
 impl Proxy {
     /// Starts a proxy before the server of a PostgreSQL URL; the URL that leads through it.
     pub async fn before(url: &str) -> (Self, String) {
-        let mut url = url::Url::parse(url).unwrap();
+        let proxy = Self::listen(([127, 0, 0, 1], 0).into(), url).await;
+        let through = at(url, proxy.addr);
+        (proxy, through)
+    }
+
+    /// The same, at an address.
+    pub async fn listen(addr: SocketAddr, url: &str) -> Self {
+        let url = url::Url::parse(url).unwrap();
         let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(addr).await.unwrap();
         let proxy = Self { addr: listener.local_addr().unwrap(), network: Arc::default() };
         let network = Arc::clone(&proxy.network);
         tokio::spawn(async move {
@@ -48,9 +55,7 @@ impl Proxy {
                 tokio::spawn(connect(client, server.clone(), Arc::clone(&network)));
             }
         });
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(proxy.addr.port())).unwrap();
-        (proxy, url.to_string())
+        proxy
     }
 
     /// From now on nothing is answered, on connections old and new.
@@ -63,6 +68,14 @@ impl Proxy {
     pub fn speak(&self) {
         self.network.is_silent.store(false, Ordering::SeqCst);
     }
+}
+
+/// The URL of a database as reached at another address.
+pub fn at(url: &str, addr: SocketAddr) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    url.set_host(Some(&addr.ip().to_string())).unwrap();
+    url.set_port(Some(addr.port())).unwrap();
+    url.to_string()
 }
 
 async fn connect(client: TcpStream, server: String, network: Arc<Network>) {

@@ -1,4 +1,4 @@
-//! A PostgreSQL that goes silent: bytes are taken and nothing is answered. What waits for it is given up, and once it can be
+//! The life of the process beside its database: one that starts later, ends, or goes silent, so that bytes are taken and nothing is answered. What waits for it is given up, and once it can be
 //! reached again everything goes on without a restart.
 
 use std::time::Duration;
@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
-    Engine, TestApp, mail_route,
-    proxy::Proxy,
+    Engine, TestApp, database, mail_route,
+    proxy::{Proxy, at},
     server::{self, Server, graphql},
     smtp::SmtpSink,
 };
@@ -67,6 +67,80 @@ async fn requests_and_jobs_give_a_silent_database_up_and_go_on_afterwards() {
         assert!(began.elapsed() < JOB_GIVEN_UP_WITHIN, "the jobs do not recover");
     }
     assert!(jobs.deliver(&route).await.unwrap().sent > 0);
+}
+
+/// The address of nobody.
+fn nowhere() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_waits_for_a_database_that_starts_later() {
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    let addr = nowhere();
+    let url = at(&app.database.url, addr);
+    let starting = tokio::task::spawn_blocking(move || Server::start(&url, &[("--wait-for-database", "15")]));
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!starting.is_finished(), "it waits");
+    Proxy::listen(addr, &app.database.url).await;
+    let server = starting.await.unwrap();
+    let answer = server.graphql(&server::http_client(), &app.cast.operations.token, "{ __typename }", json!({})).await;
+    assert_eq!(answer.unwrap()["data"]["__typename"], "Query");
+}
+
+#[test]
+fn a_database_that_does_not_start_is_told_with_the_reason() {
+    let Some(url) = database::postgres_url() else { return };
+    let mut no_database = url::Url::parse(&url).unwrap();
+    no_database.set_path("secondline_no_such_database");
+    for (url, wait, reason) in
+        [(at(&url, nowhere()), "1", "Connection refused"), (no_database.to_string(), "60", "does not exist")]
+    {
+        let began = Instant::now();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_secondline"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--wait-for-database", wait])
+            .env("DATABASE_URL", url)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(reason), "{said}");
+        assert!(began.elapsed() < Duration::from_secs(20), "waiting cannot help: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_drains_says_so_and_still_answers() {
+    let Some(app) = TestApp::start(Engine::Sqlite).await else { return };
+    let server = Server::start(&app.database.url, &[("--drain", "3")]);
+    let (addr, client) = (server.addr, server::http_client());
+    let ready =
+        async || client.get(format!("http://{addr}/readyz")).send().await.map(|answer| answer.status().as_u16());
+    assert_eq!(ready().await.unwrap(), 200);
+    let stopped = tokio::task::spawn_blocking(move || server.terminate());
+    while ready().await.unwrap() == 200 {}
+    let answer = graphql(addr, &client, &app.cast.operations.token, "{ __typename }", json!({})).await.unwrap();
+    assert_eq!(answer["data"]["__typename"], "Query");
+    assert_eq!(stopped.await.unwrap().code(), Some(0));
+    assert!(ready().await.is_err(), "the port is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_tells_when_its_jobs_ran() {
+    let Some(app) = TestApp::start(Engine::Sqlite).await else { return };
+    let server = Server::start(&app.database.url, &[]);
+    let client = server::http_client();
+    let began = Instant::now();
+    loop {
+        let answer = client.get(format!("http://{}/readyz", server.addr)).send().await.unwrap();
+        let body: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(body["status"], "ok", "{body}");
+        assert_eq!(body["jobs"]["sla_scan"]["everySeconds"], 15);
+        if body["jobs"]["deliver"]["lastRun"]["succeeded"] == true {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{body}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
