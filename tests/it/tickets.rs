@@ -1,9 +1,13 @@
 //! Filing tickets, and changing what is known of them.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
+use secondline::store;
 use serde_json::{Value, json};
 
 use crate::support::{
+    Engine, TestApp,
     checks::{each, pairs},
     each_database,
 };
@@ -307,4 +311,15 @@ each_database! {
             assert_eq!(ticket["history"].as_array().unwrap().len(), 2);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filing_that_is_under_way_keeps_no_other_waiting_for_its_number() {
+    // SQLite has one writer at a time.
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    let tx = app.db.begin().await.unwrap();
+    let number = store::tickets::next_number(&tx).await.unwrap();
+    let key = tokio::time::timeout(Duration::from_secs(5), app.file_ticket()).await.expect("it does not wait");
+    assert_ne!(key, format!("L2-{number}"));
+    tx.rollback().await.unwrap();
 }
