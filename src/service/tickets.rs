@@ -26,7 +26,7 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
-    store::{self, StoreError, Transaction},
+    store::{self, Transaction},
 };
 
 /// A reference of another system fits into a line.
@@ -76,6 +76,9 @@ impl Service {
     pub async fn create_ticket(&self, actor: &Actor, new: NewTicket) -> Result<Ticket> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
+        if let Some(id) = new.id {
+            store::tickets::lock_id(&tx, TicketId(id)).await?;
+        }
         let now = self.clock.now();
         let id = TicketId(new.id.unwrap_or_else(|| self.clock.new_uuid()));
         if let Some(known) = store::tickets::find(&tx, None, id).await? {
@@ -117,15 +120,7 @@ impl Service {
             created_at: now,
             updated_at: now,
         };
-        match store::tickets::insert(&tx, &ticket).await {
-            // A retry that ran at the same time came first.
-            Err(StoreError::Duplicate(_)) => {
-                tx.rollback().await?;
-                let known = store::tickets::find(&self.db, None, id).await?;
-                return same_ticket(actor, known.ok_or(ServiceError::NotFound("ticket"))?.ticket);
-            }
-            inserted => inserted?,
-        }
+        store::tickets::insert(&tx, &ticket).await?;
         store::search::refresh(&tx, id).await?;
         let mut filed = [moves::filed(&ticket)];
         tell_clock(&mut filed, self.start_clock(&tx, &ticket, &policies, now).await?);

@@ -138,6 +138,16 @@ pub async fn count_by_stage(db: &impl ConnectionTrait, filter: &TicketFilter) ->
     Ok(counts.into_iter().map(|(stage, count)| (stage, u64::try_from(count).unwrap_or(0))).collect())
 }
 
+/// Lets retries of one filing come one after the other: the second finds the ticket that the first made.
+pub async fn lock_id(db: &impl ConnectionTrait, TicketId(id): TicketId) -> Result<()> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))";
+        let lock = Statement::from_sql_and_values(DbBackend::Postgres, sql, [id.into()]);
+        db.query_one_raw(lock).await?;
+    }
+    Ok(())
+}
+
 /// The next number of a human key. One may be left out where a filing fails after it took one.
 pub async fn next_number(db: &impl ConnectionTrait) -> Result<i64> {
     if db.get_database_backend() == DbBackend::Postgres {
