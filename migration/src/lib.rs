@@ -16,6 +16,7 @@ mod m20261125_000001_event_log;
 mod m20261127_000001_versioned_clocks;
 mod m20261127_000003_alerts;
 mod m20261127_000004_reports;
+mod m20261128_000003_identity_trust;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000001_versioned_clocks::Migration),
             Box::new(m20261127_000003_alerts::Migration),
             Box::new(m20261127_000004_reports::Migration),
+            Box::new(m20261128_000003_identity_trust::Migration),
         ]
     }
 }
