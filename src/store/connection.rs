@@ -3,15 +3,22 @@
 //! SQLite: WAL, foreign keys, a busy timeout, and every writing transaction `BEGIN IMMEDIATE`, since deferred ones fail with
 //! BUSY_SNAPSHOT as soon as two of them read before they write. PostgreSQL: a limit on transactions that lie idle.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::{self, sqlite::SqliteConnectOptions},
 };
 
-use crate::store::{Result, StoreError};
+use crate::{
+    private_files,
+    store::{Result, StoreError},
+};
 
 /// Writers of SQLite wait for each other this long; a write takes milliseconds.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -36,7 +43,7 @@ pub async fn open(url: &str, max_connections: u32) -> Result<DatabaseConnection>
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire_if_idle_for(PING_AFTER_IDLE);
     if let Some(file) = sqlite_file(url) {
-        make_folder(file)?;
+        make_file(&file)?;
         options.max_connections(SQLITE_CONNECTIONS).map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .create_if_missing(true)
@@ -64,7 +71,13 @@ pub fn is_supported(url: &str) -> bool {
 
 /// Whether the database is there, as far as that can be told without asking it: whether the file of SQLite exists.
 pub fn exists(url: &str) -> bool {
-    sqlite_file(url).is_none_or(|file| Path::new(file).exists())
+    sqlite_file(url).is_none_or(|file| file.exists())
+}
+
+/// The files of SQLite, those that are there or may be; none of PostgreSQL.
+pub fn files(url: &str) -> Vec<PathBuf> {
+    let of = |file: PathBuf| ["", "-wal", "-shm"].map(|ending| with_ending(&file, ending)).to_vec();
+    sqlite_file(url).map(of).unwrap_or_default()
 }
 
 /// Brings the schema up to date, one process at a time.
@@ -147,18 +160,24 @@ fn is_passing(code: &str) -> bool {
     code.parse::<u16>().is_ok_and(|code| matches!(code & 0xFF, 5 | 6))
 }
 
-fn sqlite_file(url: &str) -> Option<&str> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    path.split('?').next()
+/// The file of SQLite, as the driver reads its URL; none of PostgreSQL.
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| url.parse::<SqliteConnectOptions>())?.ok()?;
+    Some(options.get_filename().to_owned())
 }
 
-fn make_folder(file: &str) -> Result<()> {
-    let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), |folder| {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| StoreError::Unavailable(DbErr::Custom(format!("{}: {error}", folder.display()))))
-    })
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Makes the file with its folder where they are missing, so that nobody else can read them: SQLite, which would let everybody,
+/// gives its other files the mode of this one.
+fn make_file(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), private_files::make_folder).and_then(|()| private_files::touch(file));
+    made.map_err(|error| StoreError::Unavailable(DbErr::Custom(format!("{}: {error}", file.display()))))
 }
 
 #[cfg(test)]

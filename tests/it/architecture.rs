@@ -3,12 +3,25 @@
 use std::path::{Path, PathBuf};
 
 /// What each part of `src/` may import of the others.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
-    ("main", &["cli", "logging"]),
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
+    ("main", &["cli", "logging", "private_files"]),
     ("cli", &["app", "config", "demo", "domain", "graphql", "logging", "service", "store"]),
     (
         "app",
-        &["clock", "config", "delivery", "domain", "graphql", "http", "jobs", "notice", "oidc", "service", "store"],
+        &[
+            "clock",
+            "config",
+            "delivery",
+            "domain",
+            "graphql",
+            "http",
+            "jobs",
+            "notice",
+            "oidc",
+            "private_files",
+            "service",
+            "store",
+        ],
     ),
     ("demo", &["clock", "domain", "service"]),
     ("config", &["delivery", "domain", "graphql", "http", "logging", "oidc", "store"]),
@@ -18,9 +31,10 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("jobs", &["logging", "service"]),
     ("service", &["clock", "delivery", "domain", "notice", "oidc", "store"]),
     ("oidc", &[]),
-    ("store", &["domain"]),
+    ("private_files", &[]),
+    ("store", &["domain", "private_files"]),
     ("notice", &["domain"]),
-    ("delivery", &["notice"]),
+    ("delivery", &["notice", "private_files"]),
     ("domain", &[]),
     ("clock", &[]),
 ];
