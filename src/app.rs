@@ -3,7 +3,7 @@
 //! May import everything but `main` and `cli`. Example: [`App::start`] answers once requests are accepted, and
 //! [`RunningApp::stop`] ends it so that nothing under way is lost. Tests start it on port 0 with a clock of their own.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum_server::Handle;
@@ -17,6 +17,7 @@ use crate::{
     http::{self, HttpState},
     jobs::{self, Schedules, Tools},
     notice::Site,
+    private_files,
     service::{Service, attachments::Attachments, deliver::MailRoute},
     store::{
         Database,
@@ -93,6 +94,8 @@ impl App {
             service = service.with_provider(provider);
         }
         service.ensure_reference_data(config.time_zone).await.context("the reference data cannot be stored")?;
+        warn_of_what_others_read(config, &checked.database_url);
+        warn_of_addresses(&service).await;
         if checked.mail_in_clear {
             tracing::warn!("mails are sent in clear, as smtp+plain:// asks for");
         }
@@ -214,6 +217,43 @@ impl RunningApp {
 async fn in_time(what: &str, limit: Duration, step: impl Future<Output = ()>) {
     if tokio::time::timeout(limit, step).await.is_err() {
         tracing::warn!("{what} did not end in time and are cut");
+    }
+}
+
+/// Warns of folders and files that others on this machine can use. They were there before, and stay as somebody made them.
+fn warn_of_what_others_read(config: &Config, database_url: &str) {
+    let mut places = connection::files(database_url);
+    let folder = places.first().and_then(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty());
+    places.extend(folder.map(Path::to_path_buf));
+    if config.mail.smtp_url.is_none() {
+        places.push(config.mail_dir());
+    }
+    if config.attachments.attachment_url.is_none() {
+        places.push(config.attachment_dir());
+    }
+    for path in places {
+        let Some(mode) = private_files::wider(&path) else { continue };
+        let advice = if path.is_dir() { "chmod 700" } else { "chmod 600" };
+        tracing::warn!(
+            path = %path.display(),
+            mode = format!("{mode:04o}"),
+            advice,
+            "others on this machine can use what is kept here"
+        );
+    }
+}
+
+/// Warns of mail addresses that an earlier version took and this one would not. They hinder no start.
+async fn warn_of_addresses(service: &Service) {
+    match service.address_problems().await {
+        Ok(problems) if problems.is_empty() => {}
+        Ok(problems) => tracing::warn!(
+            addresses = problems.len(),
+            "stored mail addresses need a look, see `secondline directory check`"
+        ),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "stored mail addresses cannot be checked")
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod demo;
+mod directory;
 mod holidays;
 mod operations;
 mod print;
@@ -26,6 +27,7 @@ use secondline::{
     service::Service,
 };
 
+use self::directory::{ContactCommand, DirectoryCommand, PersonCommand};
 pub use self::print::is_broken_pipe;
 
 /// What all of our environment variables begin with, but for `DATABASE_URL`.
@@ -74,6 +76,12 @@ pub enum Command {
     /// Members of staff
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Clients' contacts
+    #[command(subcommand)]
+    Contact(ContactCommand),
+    /// People and contacts together
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Access tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -92,14 +100,6 @@ pub enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum PersonCommand {
-    /// Add a member of staff
-    #[command(after_help = "Examples:\n  secondline person add --name 'Ada Lovelace' --email ada@example.org \
-        --administrator\n  secondline person add --name 'Grace Hopper' --email grace@example.org --team tech --manages tech")]
-    Add(PersonArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -216,33 +216,6 @@ pub struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct PersonArgs {
-    /// The full name
-    #[arg(long)]
-    pub name: String,
-    /// The mail address
-    #[arg(long)]
-    pub email: String,
-    /// A team they work in: operations, qa, project-manager or tech; may be repeated
-    #[arg(long = "team", value_name = "TEAM", value_parser = team)]
-    pub teams: Vec<Team>,
-    /// A team they manage; may be repeated
-    #[arg(long, value_name = "TEAM", value_parser = team)]
-    pub manages: Vec<Team>,
-    /// Let them administer people, policies and calendars
-    #[arg(long)]
-    pub administrator: bool,
-    /// The IANA zone in which mails tell them times [default: UTC]
-    #[arg(long, value_name = "ZONE")]
-    pub time_zone: Option<String>,
-    /// The language of their mails [default: en]
-    #[arg(long, value_name = "TAG")]
-    pub locale: Option<String>,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-#[derive(Debug, Args)]
 pub struct HolidayArgs {
     /// The calendar's name, or its id
     pub calendar: String,
@@ -304,8 +277,10 @@ impl Command {
         match self {
             Self::Serve(config) | Self::Config(ConfigCommand::Check(config)) => &config.log,
             Self::Demo(DemoArgs { log, .. }) | Self::Schema(log) => log,
+            Self::Person(command) => &command.common().log,
+            Self::Contact(command) => &command.common().log,
             Self::Migrate(common)
-            | Self::Person(PersonCommand::Add(PersonArgs { common, .. }))
+            | Self::Directory(DirectoryCommand::Check(common))
             | Self::Token(
                 TokenCommand::Create(TokenArgs { common, .. })
                 | TokenCommand::List(common)
@@ -325,7 +300,9 @@ impl Command {
             Self::Serve(config) => serve::run(&config).await,
             Self::Migrate(common) => operations::migrate(&common).await,
             Self::Schema(_) => print::text(&secondline::graphql::sdl()),
-            Self::Person(PersonCommand::Add(arguments)) => access::add_person(arguments).await,
+            Self::Person(command) => command.run().await,
+            Self::Contact(command) => command.run().await,
+            Self::Directory(DirectoryCommand::Check(common)) => directory::check(&common).await,
             Self::Token(TokenCommand::Create(arguments)) => access::create_token(arguments).await,
             Self::Token(TokenCommand::List(common)) => access::list_tokens(&common).await,
             Self::Token(TokenCommand::Revoke { id, common }) => access::revoke_token(id, &common).await,

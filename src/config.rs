@@ -1,6 +1,6 @@
 //! Everything that a deployment decides, in one struct, checked before anything starts.
 //!
-//! May import: clap, `delivery`, `domain::process`, `store::connection`, for what their settings mean. Example:
+//! May import: clap, `delivery`, `domain::{address, process}`, `store::connection`, for what their settings mean. Example:
 //! `secondline serve --smtp-url smtp://mail` fills a [`Config`], and [`Config::check`] answers all problems at once, each with
 //! the option it is about and what to do.
 
@@ -29,7 +29,10 @@ pub use self::{
 };
 use crate::{
     delivery::mail::{Mailbox, Mailer, Security, SmtpSettings},
-    domain::process::{OTHER_PIPELINES, PIPELINE_NAME},
+    domain::{
+        address::Address,
+        process::{OTHER_PIPELINES, PIPELINE_NAME},
+    },
     graphql::admission::Policy,
     http::Settings,
     store::connection,
@@ -89,7 +92,7 @@ pub struct Config {
     pub pipelines: Vec<String>,
 
     /// Where people reach this server, for links in mails, such as `https://support.example.org`
-    #[arg(long, env = "SECONDLINE_PUBLIC_URL", value_name = "URL")]
+    #[arg(long, env = "SECONDLINE_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
     pub public_url: Option<String>,
 
     /// When to look for clocks that reached an alert level
@@ -190,7 +193,7 @@ pub struct AttachmentConfig {
     pub attachment_dir: Option<PathBuf>,
 
     /// A bucket for attached files instead, as s3://BUCKET/PREFIX; AWS_* variables say how to reach it
-    #[arg(long, env = "SECONDLINE_ATTACHMENT_URL", value_name = "URL")]
+    #[arg(long, env = "SECONDLINE_ATTACHMENT_URL", value_name = "URL", hide_env_values = true)]
     pub attachment_url: Option<Url>,
 
     /// How large a file may be, in bytes
@@ -280,8 +283,7 @@ impl Config {
         let mut note = |problem: String| problems.push(problem);
         let database_url = self.database.url().map_err(&mut note);
         let pipelines = checked_pipelines(&self.pipelines).map_err(&mut note);
-        let from = Mailbox::parse(&self.mail.mail_from)
-            .map_err(|error| note(format!("--mail-from: {error}, such as {MAIL_FROM}")));
+        let from = self.mail_from().map_err(&mut note);
         let mailer = self.mailer().map_err(&mut note);
         let public_url = self.public_url().map_err(&mut note);
         let attachment_key = self.attachment_key().map_err(&mut note);
@@ -355,6 +357,13 @@ impl Config {
         Ok(Some(key))
     }
 
+    fn mail_from(&self) -> Result<Mailbox, String> {
+        let from = Mailbox::parse(&self.mail.mail_from)
+            .map_err(|error| format!("--mail-from: {error}, such as {MAIL_FROM}"))?;
+        Address::stated(from.address()).map_err(|why| format!("--mail-from: the address {why}"))?;
+        Ok(from)
+    }
+
     /// Mails' way out, and whether it is in clear.
     fn mailer(&self) -> Result<(Mailer, bool), String> {
         let mail = &self.mail;
@@ -381,9 +390,13 @@ impl Config {
     fn public_url(&self) -> Result<Option<String>, String> {
         let Some(text) = &self.public_url else { return Ok(None) };
         match Url::parse(text.trim()) {
-            Ok(url)
+            Ok(mut url)
                 if matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none() =>
             {
+                // Links are mailed to clients, who shall not sign in as somebody else.
+                if url.set_username("").and(url.set_password(None)).is_err() {
+                    return Err("--public-url: must name a host".to_owned());
+                }
                 Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
             }
             _ => Err("--public-url: must be an http(s) address such as https://support.example.org".to_owned()),
@@ -417,7 +430,8 @@ impl DatabaseConfig {
 pub fn pipelines(more: &[String]) -> Vec<String> {
     let mut all: Vec<String> = OTHER_PIPELINES.map(str::to_owned).to_vec();
     for name in more.iter().map(|name| name.trim()) {
-        if !all.iter().any(|known| known == name) {
+        // A transfer names a pipeline in either case, so that two that differ by it would be one.
+        if !all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             all.push(name.to_owned());
         }
     }
@@ -429,7 +443,7 @@ fn checked_pipelines(more: &[String]) -> Result<Vec<String>, String> {
         if name.is_empty() || name.chars().count() > PIPELINE_LIMIT || name.contains(char::is_control) {
             return Err(format!("--pipeline: a name has 1 to {PIPELINE_LIMIT} characters on one line"));
         }
-        if name == PIPELINE_NAME {
+        if name.eq_ignore_ascii_case(PIPELINE_NAME) {
             return Err(format!("--pipeline: {PIPELINE_NAME} is this pipeline; name the others only"));
         }
     }

@@ -18,5 +18,6 @@ pub mod jobs;
 pub mod logging;
 pub mod notice;
 pub mod oidc;
+pub mod private_files;
 pub mod service;
 pub mod store;

@@ -9,7 +9,7 @@ mod cli;
 use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use secondline::{config::ConfigError, logging};
+use secondline::{config::ConfigError, logging, private_files};
 
 use crate::cli::Cli;
 
@@ -21,6 +21,7 @@ const USAGE: u8 = 2;
 const LEFTOVERS_WITHIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    private_files::make_private();
     // Before anything speaks TLS. Fails only where a provider was installed before, and nothing runs before this.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();

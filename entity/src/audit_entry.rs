@@ -7,7 +7,7 @@ use crate::{
     vocab::{ActorKind, AuditAction},
 };
 
-/// One change. Rows are never changed.
+/// One change. Rows are never changed, but for words that are erased wherever they are kept.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entry")]

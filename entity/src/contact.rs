@@ -13,12 +13,14 @@ pub struct Model {
     pub id: ContactId,
     pub company_id: CompanyId,
     pub name: String,
-    /// As it was typed, apart from its case: stored in lower case.
+    /// As it was typed, apart from the case of its ASCII letters: `secondline::domain::address::Address`.
     pub email: String,
     /// A BCP 47 tag such as `en`.
     pub locale: String,
     /// An IANA zone such as `Europe/Berlin`.
     pub time_zone: String,
+    /// A contact who left keeps their history, but neither signs in nor gets mail.
+    pub active: bool,
     /// The subject of the OpenID Connect provider's tokens, once they signed in with one.
     #[sea_orm(unique)]
     pub oidc_subject: Option<String>,

@@ -359,12 +359,16 @@ vocabulary! {
         ContactUpdate => "contact.update",
         /// A contact signed in by OpenID Connect for the first time.
         ContactLink => "contact.link",
+        /// A contact was unlinked from their account at the OpenID Connect issuer.
+        ContactUnlink => "contact.unlink",
         /// A member of staff was made.
         PersonCreate => "person.create",
         /// A member of staff was changed.
         PersonUpdate => "person.update",
         /// A member of staff signed in by OpenID Connect for the first time.
         PersonLink => "person.link",
+        /// A member of staff was unlinked from their account at the OpenID Connect issuer.
+        PersonUnlink => "person.unlink",
         /// A subtype was added.
         SubtypeCreate => "subtype.create",
         /// A subtype was archived.

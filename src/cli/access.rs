@@ -13,7 +13,7 @@ use secondline::{
     store,
 };
 
-use crate::cli::{Common, PersonArgs, TokenArgs, print, same_database};
+use crate::cli::{Common, TokenArgs, directory::PersonArgs, print, same_database};
 
 /// Adds a member of staff.
 pub(super) async fn add_person(arguments: PersonArgs) -> Result<()> {

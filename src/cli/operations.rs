@@ -146,19 +146,20 @@ pub(super) fn check_config(config: &Config) -> Result<()> {
         Some(url) => hide_passwords(url.expose()),
         None => format!("files in {}", config.mail_dir().display()),
     };
+    let shown = |url: Option<&str>, none: &str| url.map_or_else(|| none.to_owned(), hide_passwords);
     let lines = [
         ("database", hide_passwords(&checked.database_url)),
         ("database connections", config.database.database_connections.to_string()),
         ("migrate at start", if config.no_migrate { "no" } else { "yes" }.to_owned()),
         ("listen", config.listen.to_string()),
-        ("public URL", checked.public_url.clone().unwrap_or_else(|| "none: mails carry no links".to_owned())),
-        ("OpenID Connect", config.oidc.oidc_issuer.clone().unwrap_or_else(|| "none: only tokens made here".to_owned())),
+        ("public URL", shown(checked.public_url.as_deref(), "none: mails carry no links")),
+        ("OpenID Connect", shown(config.oidc.oidc_issuer.as_deref(), "none: only tokens made here")),
         ("time zone", config.time_zone.name().to_owned()),
         ("pipelines", checked.pipelines.join(", ")),
         (
             "attachments",
             match &config.attachments.attachment_url {
-                Some(url) => url.to_string(),
+                Some(url) => hide_passwords(url.as_str()),
                 None => format!("files in {}", config.attachment_dir().display()),
             },
         ),

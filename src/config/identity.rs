@@ -7,7 +7,7 @@ use crate::oidc::{ALGORITHMS, FETCH_WITHIN, GROUPS_CLAIM, LEEWAY_S, Provider, Se
 #[command(next_help_heading = "OpenID Connect")]
 pub struct OidcConfig {
     /// The issuer whose JWTs are accepted, exactly as they name it, such as `https://id.example.org/realms/support`
-    #[arg(long, env = "SECONDLINE_OIDC_ISSUER", value_name = "URL")]
+    #[arg(long, env = "SECONDLINE_OIDC_ISSUER", value_name = "URL", hide_env_values = true)]
     pub oidc_issuer: Option<String>,
 
     /// What its tokens must be meant for

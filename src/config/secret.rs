@@ -43,18 +43,26 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A URL for people to read: without its password, and without parameters, which may hold another.
+/// A URL for people to read: without whoever signs in with it, and without parameters and a fragment, each of which may be or
+/// hold a secret.
 pub fn hide_passwords(url: &str) -> String {
-    if url.starts_with("sqlite:") {
-        return url.to_owned();
+    if let Some(path) = url.trim().strip_prefix("sqlite:") {
+        let (path, has_parameters) = path.split_once('?').map_or((path, false), |(path, _)| (path, true));
+        return format!("sqlite:{path}{}", if has_parameters { format!("?{HIDDEN}") } else { String::new() });
     }
     let Ok(mut parsed) = Url::parse(url.trim()) else { return HIDDEN.to_owned() };
-    let has_password = parsed.password().is_some();
-    if has_password && parsed.set_password(Some(HIDDEN)).is_err() {
+    let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+    if has_user && (parsed.set_username(HIDDEN).is_err() || parsed.set_password(None).is_err()) {
         return HIDDEN.to_owned();
     }
     if parsed.query().is_some() {
         parsed.set_query(Some(HIDDEN));
+    }
+    if parsed.fragment().is_some() {
+        parsed.set_fragment(Some(HIDDEN));
+    }
+    if parsed.cannot_be_a_base() {
+        return format!("{}:{HIDDEN}", parsed.scheme());
     }
     parsed.to_string()
 }

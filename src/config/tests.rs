@@ -50,7 +50,7 @@ fn every_problem_is_told_at_once_with_its_option() {
         "--public-url=support.example.org",
         "--sla-scan-schedule=* * * * *",
         "--deliver-schedule=often",
-        "--pipeline=Level 2 Support",
+        "--pipeline=level 2 support",
     ]);
     let expected = [
         "--database-url",
@@ -70,7 +70,7 @@ fn every_problem_is_told_at_once_with_its_option() {
 
 #[test]
 fn pipelines_are_added_to_the_built_in_ones_once() {
-    let checked = config(&["--pipeline", "Billing", "--pipeline", "Client Support", "--pipeline=Billing,Legal"]);
+    let checked = config(&["--pipeline", "Billing", "--pipeline", "client support", "--pipeline=billing,Legal"]);
     assert_eq!(checked.check().unwrap().pipelines, [&OTHER_PIPELINES[..], &["Billing", "Legal"]].concat());
 }
 
@@ -102,11 +102,62 @@ fn debug_output_holds_no_secret() {
 }
 
 #[test]
-fn urls_are_shown_without_passwords() {
-    assert_eq!(hide_passwords("postgres://robot:geheim@host/db"), "postgres://robot:***@host/db");
-    assert_eq!(hide_passwords("postgres://host/db?password=geheim"), "postgres://host/db?***");
-    assert_eq!(hide_passwords("sqlite:data/secondline.db"), "sqlite:data/secondline.db");
-    assert_eq!(hide_passwords("geheim"), "***");
+fn urls_are_shown_without_users_passwords_and_parameters() {
+    for (url, shown) in [
+        ("postgres://robot:geheim@host/db", "postgres://***@host/db"),
+        ("postgres://geheim@host:5433/db", "postgres://***@host:5433/db"),
+        ("postgres://:geheim@host/db", "postgres://***@host/db"),
+        ("postgres://host/db?password=geheim&sslmode=require", "postgres://host/db?***"),
+        ("postgres:///db?user=robot&password=geheim", "postgres:///db?***"),
+        ("s3://key:geheim@bucket/prefix", "s3://***@bucket/prefix"),
+        ("s3://bucket/prefix?secret=geheim#geheim", "s3://bucket/prefix?***#***"),
+        ("smtps://robot:geheim@mail.example.org", "smtps://***@mail.example.org"),
+        ("https://robot:geheim@id.example.org/realms/support", "https://***@id.example.org/realms/support"),
+        ("https://id.example.org", "https://id.example.org/"),
+        ("sqlite:data/secondline.db", "sqlite:data/secondline.db"),
+        ("sqlite:data/secondline.db?key=geheim", "sqlite:data/secondline.db?***"),
+        ("mailto:geheim", "mailto:***"),
+        ("geheim", "***"),
+    ] {
+        assert_eq!(hide_passwords(url), shown);
+    }
+}
+
+#[test]
+fn links_in_mails_tell_nobody_how_to_sign_in() {
+    let checked = config(&["--public-url=https://geheim:geheim@support.example.org/"]).check().unwrap();
+    assert_eq!(checked.public_url.as_deref(), Some("https://support.example.org"));
+}
+
+#[test]
+fn what_is_wrong_with_an_issuer_is_told_without_it() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for issuer in ["http://geheim:geheim@id.example.org", "geheim", "https://id.example.org/ geheim"] {
+        let arguments = ["--oidc-audience=secondline", &format!("--oidc-issuer={issuer}")];
+        let problems = problems(&arguments).concat();
+        assert!(problems.starts_with("--oidc-issuer") && !problems.contains("geheim"), "{problems}");
+    }
+}
+
+#[test]
+fn help_shows_no_settings_of_the_environment_that_may_hold_a_secret() {
+    let command = <Command as clap::CommandFactory>::command();
+    for option in
+        ["database_url", "smtp_url", "smtp_password", "attachment_url", "attachment_key", "oidc_issuer", "public_url"]
+    {
+        let found = command.get_arguments().find(|argument| argument.get_id() == option);
+        assert!(found.is_some_and(clap::Arg::is_hide_env_values_set), "{option}");
+    }
+}
+
+#[test]
+fn a_sender_that_others_read_otherwise_is_refused() {
+    let problems = problems(&["--mail-from=Support <mar\u{212a}@example.org>"]);
+    assert!(
+        problems.concat().starts_with("--mail-from") && problems.concat().contains("write mark@example.org"),
+        "{problems:?}"
+    );
+    assert_eq!(config(&["--mail-from=Support@Example.org"]).check().unwrap().mail_from.host(), "Example.org");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Where attachments' bytes are kept: a folder, or a bucket that speaks S3; and the signatures of their addresses.
 //!
-//! May import: object_store, hmac. Knows names of objects, not tickets. Example: `store.receive(name, bytes, …)` writes while
+//! May import: object_store, hmac, `private_files`. Knows names of objects, not tickets. Example: `store.receive(name, bytes, …)` writes while
 //! it reads, and what was not finished is not there.
 
 use std::{fmt, path::Path as FilePath, sync::Arc, time::Duration};
@@ -17,6 +17,8 @@ use object_store::{
 };
 use sha2::Sha256;
 use url::Url;
+
+use crate::private_files;
 
 /// Parts on their way at once: enough to keep a link busy.
 const PARTS_AT_ONCE: usize = 4;
@@ -76,8 +78,10 @@ impl AttachmentStore {
     /// Keeps bytes in a folder, which is made where it is missing.
     pub fn folder(folder: &FilePath) -> Result<Self, AttachmentError> {
         let failed = |error| object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(error) };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let objects = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
+        // The store's own folders and files have the modes that it gives them: they are reached through this one.
+        private_files::make_folder(folder).map_err(failed)?;
+        // What was acknowledged stays, also when the power fails.
+        let objects = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
         Ok(Self { objects, bucket: None, prefix: Path::default() })
     }
 

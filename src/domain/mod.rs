@@ -1,9 +1,10 @@
 //! The rules of the Level 2 process, pure: plain data in, plain data out, `now` is an argument.
 //!
-//! May import: `entity::{vocab, id}`, chrono, serde, thiserror, url, infer. Start reading at [`process`], which is the process page as
+//! May import: `entity::{vocab, id}`, chrono, serde, thiserror, url, infer, unicode-normalization. Start reading at [`process`], which is the process page as
 //! data, then [`moves::decide`], which every path that moves a ticket goes through.
 
 pub mod actor;
+pub mod address;
 pub mod attachment;
 pub mod calendar;
 pub mod clock_change;
@@ -24,4 +25,5 @@ pub(crate) mod samples;
 pub mod search;
 pub mod sla;
 pub mod ticket;
+pub mod unicode;
 pub mod visit;

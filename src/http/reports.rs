@@ -1,6 +1,7 @@
 //! Reports as CSV, for spreadsheets: `GET /reports/sla.csv` and `GET /reports/forecast.csv`, with a bearer token.
 //!
-//! RFC 4180 in UTF-8. What people typed cannot become a formula: a cell that begins like one is led by an apostrophe.
+//! RFC 4180 in UTF-8, every cell in quotes. What people typed cannot become a formula: where a cell begins like one, or what a
+//! spreadsheet with other separators would take for a cell, an apostrophe stands before it.
 
 use std::fmt::Display;
 
@@ -28,6 +29,11 @@ use crate::{
     logging::chain,
     service::{Result, Service, ServiceError, reports::ForecastRow},
 };
+
+/// What a formula begins with; the wide ones in some languages.
+const FORMULAS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// What a spreadsheet may split a line at.
+const SEPARATORS: [char; 6] = [',', ';', '|', '\t', '\n', '\r'];
 
 /// What `sla.csv` is asked for.
 #[derive(Debug, Deserialize)]
@@ -234,7 +240,10 @@ fn hours(time: TimeDelta) -> String {
 }
 
 fn written((header, rows): &Table) -> std::result::Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .quote_style(csv::QuoteStyle::Always)
+        .from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
         writer.write_record(row.iter().map(|cell| harmless(cell)))?;
@@ -242,10 +251,25 @@ fn written((header, rows): &Table) -> std::result::Result<Vec<u8>, csv::Error> {
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula, nor any part of it.
+///
+/// A spreadsheet that splits at semicolons reads the commas between our cells as text, and with them the quotes: then a
+/// semicolon, a tab or a line break in a cell begins another. So whatever begins like a formula after one of them is guarded too.
 fn harmless(cell: &str) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    format!("{}{cell}", if is_formula { "'" } else { "" })
+    let mut guarded = String::with_capacity(cell.len() + 2);
+    if cell.starts_with(['\t', '\r', '\n']) {
+        guarded.push('\'');
+    }
+    let mut begins = true;
+    for letter in cell.chars() {
+        if begins && FORMULAS.contains(&letter) {
+            guarded.push('\'');
+        }
+        // What stands before a formula and is skipped, or quotes it, does not hide it.
+        begins = SEPARATORS.contains(&letter) || begins && (letter.is_whitespace() || "\"'".contains(letter));
+        guarded.push(letter);
+    }
+    guarded
 }
 
 fn as_file(text: Vec<u8>, file: &str) -> Response {
@@ -267,5 +291,45 @@ fn failed(error: &ServiceError) -> ErrorAnswer {
             tracing::error!(error = chain(error), "a report could not be made");
             answer::internal()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_cell_becomes_a_formula() {
+        for (cell, guarded) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            (" =1+1", " '=1+1"),
+            ("\t=1+1", "'\t'=1+1"),
+            ("\r\n=1+1", "'\r\n'=1+1"),
+            ("\"=1+1", "\"'=1+1"),
+            ("＝1", "'＝1"),
+            ("x;=1+1", "x;'=1+1"),
+            ("x; \"=cmd|' /C calc'!A0", "x; \"'=cmd|' /C calc'!A0"),
+            ("x,=1+1", "x,'=1+1"),
+            ("x|=1+1", "x|'=1+1"),
+            ("x\t@A1", "x\t'@A1"),
+            ("line\n-2+3", "line\n'-2+3"),
+            ("=1;=2", "'=1;'=2"),
+            ("Export stops - again", "Export stops - again"),
+            ("a=b; c+d", "a=b; c+d"),
+            ("2026-06-01T09:00:00Z", "2026-06-01T09:00:00Z"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(cell), guarded, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn every_cell_is_quoted() {
+        let table = (vec!["name", "count"], vec![vec!["Acme \"A\"; =1".to_owned(), "7".to_owned()]]);
+        let text = String::from_utf8(written(&table).unwrap()).unwrap();
+        assert_eq!(text, "\"name\",\"count\"\r\n\"Acme \"\"A\"\"; '=1\",\"7\"\r\n");
     }
 }

@@ -18,7 +18,7 @@ const GROUPS_LIMIT: usize = 1_000;
 pub struct Identity {
     /// The issuer and its name for them, which never change.
     pub subject: String,
-    /// The mail address, in lower case, where the issuer has verified it.
+    /// The mail address, as the issuer writes it, where the issuer has verified it.
     pub email: Option<String>,
     /// The groups that they are in.
     pub groups: Vec<String>,
@@ -79,8 +79,8 @@ impl Claims {
         let subject = self.sub.filter(|sub| !sub.is_empty() && sub.len() <= SUBJECT_LIMIT && !sub.contains('\0'));
         let subject = subject.ok_or(Refused::Token("it names no subject"))?;
         let is_verified = self.email_verified == Some(Value::Bool(true));
-        let email = self.email.as_ref().and_then(Value::as_str).filter(|_| is_verified).map(str::trim);
-        let email = email.filter(|email| !email.is_empty() && !email.contains('\0')).map(str::to_lowercase);
+        let email = self.email.as_ref().and_then(Value::as_str).filter(|_| is_verified);
+        let email = email.filter(|email| !email.trim().is_empty() && !email.contains('\0')).map(str::to_owned);
         let groups = match self.others.get(groups_claim) {
             Some(Value::String(one)) => vec![one.clone()],
             Some(Value::Array(many)) => {

@@ -75,6 +75,10 @@ struct KeySet {
 
 impl Keys {
     pub(super) fn new(issuer: &str, fetch_within: Duration) -> Result<Self, String> {
+        // What is told apart by a blank below must not hold one; and a URL's parser drops line breaks and tabs.
+        if issuer.contains(char::is_whitespace) {
+            return Err("an issuer has no blanks".to_owned());
+        }
         let url = safe_url(issuer)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err("an issuer has neither query nor fragment".to_owned());
@@ -106,7 +110,11 @@ impl Keys {
             _ => {
                 let failure = self.refresh(now).await.err();
                 if let Some(failure) = &failure {
-                    tracing::warn!(oidc.issuer = self.issuer, failure, "the issuer's keys cannot be fetched");
+                    tracing::warn!(
+                        oidc.host = self.discovery.host_str(),
+                        failure,
+                        "the issuer's keys cannot be fetched"
+                    );
                 }
                 *asked = Some(Asked { at: now, failure: failure.clone() });
                 failure
@@ -221,7 +229,8 @@ const fn modulus_len(encoded: &str) -> usize {
 
 /// An address that may be asked: over TLS, unless it is this machine.
 fn safe_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| format!("“{text}” is no address such as https://id.example.org"))?;
+    // Not told again: it may hold a password.
+    let url = Url::parse(text).map_err(|_| "it is no address such as https://id.example.org".to_owned())?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {

@@ -17,7 +17,7 @@ use crate::{
     delivery::attachments::{AttachmentError, AttachmentKey, AttachmentStore, Expected, Grant},
     domain::{
         actor::{Action, Actor, Staff, may},
-        attachment::{FIRST_BYTES, agrees, declare},
+        attachment::{FIRST_BYTES, agrees, declare, harmless_name},
         event::{Event, EventData},
         refusal::{Code, Problem},
         ticket::Ticket,
@@ -26,10 +26,14 @@ use crate::{
         Result, Service, ServiceError,
         audit::{Change, of_attachment},
         comments::{Doer, doers_of, visibility},
-        queries::ticket_scope,
+        queries::{person_or_contact, ticket_scope},
         require_scope,
     },
+<<<<<<< HEAD
     store::{self, Transaction},
+=======
+    store::{self, audit::ERASED},
+>>>>>>> work/identity
 };
 
 /// How long an address can be used: long enough for a slow line, too short to be passed on.
@@ -144,6 +148,10 @@ impl Service {
         self.check_grant(attachments, Grant::Upload, granted)?;
         let row = store::attachments::find(&self.db, None, granted.id).await?;
         let row = row.filter(|row| row.state == AttachmentState::Requested).ok_or(ServiceError::NotFound("upload"))?;
+        let (person, contact) = person_or_contact(row.uploader_kind, row.uploader_id);
+        if !store::directory::is_active(&self.db, person, contact).await? {
+            return Err(ServiceError::NotFound("upload"));
+        }
         let object = self.object_name(&row);
         attachments.store.receive(&object, bytes, &expected(&row)).await?;
         self.keep(attachments, &row, &object).await.map(drop)
@@ -186,7 +194,8 @@ impl Service {
             return Err(ServiceError::Forbidden("only its uploader or an administrator deletes a file"));
         }
         self.remove_files(&tx, actor, std::slice::from_ref(&row)).await?;
-        let gone = Change::changed(AuditAction::AttachmentDelete, row.id, of_attachment(&row), json!({}));
+        let erased = attachment::Model { file_name: ERASED.to_owned(), ..row.clone() };
+        let gone = Change::changed(AuditAction::AttachmentDelete, row.id, of_attachment(&erased), json!({}));
         self.audit(&tx, actor, self.clock.now(), gone).await?;
         let row = attachment::Model { state: AttachmentState::Removed, ..row };
         let view = view(&tx, row).await?;
@@ -208,7 +217,7 @@ impl Service {
         let row = store::attachments::find(&self.db, None, granted.id).await?;
         let row = row.filter(|row| row.state == AttachmentState::Ready).ok_or(ServiceError::NotFound("attachment"))?;
         let bytes = attachments.store.read(row.object.as_deref().unwrap_or_default()).await?;
-        Ok(Download { row, bytes })
+        Ok(Download { row: with_harmless_name(row), bytes })
     }
 
     /// Some files that the actor may see.
@@ -250,14 +259,26 @@ impl Service {
         Ok(AttachmentKey::new(secret.as_bytes()))
     }
 
+<<<<<<< HEAD
     /// Takes files away, and tells the history.
     pub(super) async fn remove_files(&self, tx: &Transaction, actor: &Actor, rows: &[attachment::Model]) -> Result<()> {
+=======
+    /// Takes files away, erases their names from the audit log, and tells the history.
+    pub(super) async fn remove_files(
+        &self,
+        tx: &DatabaseTransaction,
+        actor: &Actor,
+        rows: &[attachment::Model],
+    ) -> Result<()> {
+>>>>>>> work/identity
         if rows.is_empty() {
             return Ok(());
         }
         let now = self.clock.now();
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         store::attachments::mark_removed(tx, &ids, now).await?;
+        let targets: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        store::audit::erase(tx, &targets, "fileName").await?;
         let ready = rows.iter().filter(|row| row.state == AttachmentState::Ready);
         let events: Vec<_> = ready.map(|row| (row.ticket_id, file_event(EventKind::AttachmentRemoved, row))).collect();
         let events = events.iter().map(|(ticket, event)| (*ticket, event));
@@ -401,6 +422,14 @@ async fn views(db: &impl ConnectionTrait, rows: Vec<attachment::Model>) -> Resul
     };
     Ok(rows
         .into_iter()
-        .map(|row| AttachmentView { uploader: Box::new(find(row.uploader_kind, row.uploader_id)), row })
+        .map(|row| AttachmentView {
+            uploader: Box::new(find(row.uploader_kind, row.uploader_id)),
+            row: with_harmless_name(row),
+        })
         .collect())
+}
+
+/// The file, under a name as one gets it today: an earlier version took names that end as another type does.
+fn with_harmless_name(row: attachment::Model) -> attachment::Model {
+    attachment::Model { file_name: harmless_name(&row.file_name, &row.content_type), ..row }
 }

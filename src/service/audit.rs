@@ -3,6 +3,7 @@
 //! A use case says what it changed in one line, `Service::audit`; where the request came from, the service knows. Example:
 //! `self.audit(&tx, actor, now, Change::made(AuditAction::CompanyCreate, row.id, of_company(&row))).await?`.
 
+mod reader;
 mod snapshot;
 
 use chrono::{DateTime, Utc};
@@ -14,8 +15,11 @@ use entity::{
 use sea_orm::{ConnectionTrait, Order};
 use serde_json::{Map, Value as Json};
 
-pub(super) use self::snapshot::{
-    of_attachment, of_calendar, of_comment, of_company, of_contact, of_person, of_policy, of_subtype, of_ticket,
+pub(super) use self::{
+    reader::for_reader,
+    snapshot::{
+        of_attachment, of_calendar, of_comment, of_company, of_contact, of_person, of_policy, of_subtype, of_ticket,
+    },
 };
 use crate::{
     domain::{
@@ -94,7 +98,8 @@ impl Service {
         window: Window,
     ) -> Result<Page<audit_entry::Model>> {
         require(actor, Action::ReadAudit, AUDITORS)?;
-        Ok(store::audit::page(&self.db, filter, Order::Desc, window).await?)
+        let page = store::audit::page(&self.db, filter, Order::Desc, window).await?;
+        Ok(page.map(|entry| for_reader(actor, entry)))
     }
 
     /// A page of the log, the oldest first, to be carried elsewhere.
@@ -105,7 +110,8 @@ impl Service {
         window: Window,
     ) -> Result<Page<audit_entry::Model>> {
         require(actor, Action::ReadAudit, AUDITORS)?;
-        Ok(store::audit::page(&self.db, filter, Order::Asc, window).await?)
+        let page = store::audit::page(&self.db, filter, Order::Asc, window).await?;
+        Ok(page.map(|entry| for_reader(actor, entry)))
     }
 
     /// Notes a change, in its transaction.

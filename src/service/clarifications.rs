@@ -64,6 +64,9 @@ impl Service {
                 error => error.into(),
             });
         }
+        if !store::directory::lock_active_contact(&tx, ticket.contact.id).await? {
+            return Err(contact_left(&ticket).into());
+        }
         let mut work = self.running_clock(&tx, id).await?;
         if work.running().is_some() {
             let pause_id = self.clock.new_id(ClockPauseId);
@@ -184,6 +187,15 @@ fn may_ask(ticket: &Ticket, actor: &Actor) -> Result<()> {
         return Err(Problem::of(Code::WrongStage, message).into());
     }
     Ok(())
+}
+
+fn contact_left(ticket: &Ticket) -> Problem {
+    let message = format!(
+        "{}, the ticket's contact, has left, and would not get the question; ask a colleague of theirs by a comment that the \
+         client sees, or make the contact active again",
+        ticket.contact.name
+    );
+    Problem::of(Code::Invalid, message)
 }
 
 fn open_already() -> Problem {

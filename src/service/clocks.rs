@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use entity::{
-    id::{ClockPauseId, SlaAlertId, StageVisitId, TicketId},
+    id::{ClockPauseId, ContactId, SlaAlertId, StageVisitId, TicketId},
     sla_alert,
     vocab::{AuditAction, EventKind, PauseReason},
 };
@@ -233,13 +233,48 @@ impl Service {
             return Ok(false);
         }
         let event = resumed(&mut work, &reasons, now)?;
-        if let Some(visit) = work.running() {
-            let facts = NoticeFacts::PauseEnded { stage: visit.stage, reasons, due_at: visit.due_at };
-            self.tell_woken(&tx, &ticket, visit, &facts, now).await?;
-        }
-        self.store_handled(&tx, &actor, &ticket, (work, event), now).await?;
+        self.store_woken(&tx, &actor, &ticket, (work, event, reasons), now).await?;
         self.commit(tx).await?;
         Ok(true)
+    }
+
+    /// Lets the clocks go on that wait for the answers of a contact who left. The questions stay, for colleagues can still
+    /// answer them; whoever has a ticket is told that nothing holds its clock any more.
+    pub(super) async fn stop_waiting_for(
+        &self,
+        tx: &DatabaseTransaction,
+        actor: &Actor,
+        contact: ContactId,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        for id in store::clarifications::tickets_waiting_for(tx, contact).await? {
+            let ticket = self.lock_ticket(tx, &Actor::System, id, None).await?;
+            let mut work = self.running_clock(tx, id).await?;
+            let is_meant = |pause: &VisitPause| pause.reason == PauseReason::WaitingClient;
+            let reasons = work.running().map(|visit| paused_for(visit, is_meant)).unwrap_or_default();
+            if !reasons.is_empty() {
+                let mut event = resumed(&mut work, &reasons, now)?;
+                event.data.reason = Some("the contact who was asked has left".to_owned());
+                self.store_woken(tx, actor, &ticket, (work, event, reasons), now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores that pauses ended which nobody ended by hand, and tells whoever has the ticket.
+    async fn store_woken(
+        &self,
+        tx: &DatabaseTransaction,
+        actor: &Actor,
+        ticket: &Ticket,
+        (work, event, reasons): (ClockWork, Event, Vec<PauseReason>),
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        if let Some(visit) = work.running() {
+            let facts = NoticeFacts::PauseEnded { stage: visit.stage, reasons, due_at: visit.due_at };
+            self.tell_woken(tx, ticket, visit, &facts, now).await?;
+        }
+        self.store_handled(tx, actor, ticket, (work, event), now).await
     }
 
     /// An open ticket, held, for a change of its clock.

@@ -28,7 +28,11 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
+<<<<<<< HEAD
     store::{self, StoreError, Transaction, comments::Stretch, page::Page},
+=======
+    store::{self, StoreError, audit::ERASED, comments::Stretch, page::Page},
+>>>>>>> work/identity
 };
 
 /// A ticket that needs more than this is a forum.
@@ -151,7 +155,7 @@ impl Service {
         Ok(view)
     }
 
-    /// Deletes the words of a comment and keeps that it was there: its author's, or an administrator's right.
+    /// Deletes the words of a comment, wherever they are kept, and keeps that it was there: its author's, or an administrator's right.
     pub async fn delete_comment(&self, actor: &Actor, id: CommentId) -> Result<CommentView> {
         let tx = self.begin().await?;
         let row = self.lock_comment(&tx, actor, id).await?;
@@ -159,7 +163,9 @@ impl Service {
         if row.deleted_at.is_some() {
             return self.comment_view(&tx, row).await;
         }
-        let before = of_comment(&row);
+        self.erase_words(&tx, &row).await?;
+        let erased = row.body.is_some().then(|| ERASED.to_owned());
+        let before = of_comment(&comment::Model { body: erased, ..row.clone() });
         let row = comment::Model {
             body: None,
             deleted_at: Some(now),
@@ -178,6 +184,12 @@ impl Service {
         let view = self.comment_view(&tx, row).await?;
         self.commit(tx).await?;
         Ok(view)
+    }
+
+    /// Erases what a comment said from where it was noted and told; what was mailed is out of reach.
+    async fn erase_words(&self, tx: &DatabaseTransaction, row: &comment::Model) -> Result<()> {
+        store::audit::erase(tx, &[row.id.to_string()], "body").await?;
+        Ok(store::notices::erase_comment(tx, row.id).await?)
     }
 
     /// Some comments that the actor may see.

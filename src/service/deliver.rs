@@ -129,6 +129,9 @@ impl Service {
 
     /// Why a notice is no longer true; checked just before it is sent.
     async fn obsolete(&self, notice: &notice::Model) -> Result<Option<&'static str>> {
+        if !store::directory::is_active(&self.db, notice.person_id, notice.contact_id).await? {
+            return Ok(Some("its recipient had left"));
+        }
         if let Some(visit) = notice.visit_id
             && let Some(state) = store::notices::visit_states(&self.db, &[visit]).await?.get(&visit)
             && let Some(why) = store::notices::content(notice)?.facts.outlived_by(state)

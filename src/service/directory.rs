@@ -1,9 +1,9 @@
-//! Companies, contacts, people and subtypes.
+//! Companies, people and subtypes; what is stated of a contact is checked here, too.
 
 use chrono_tz::Tz;
 use entity::{
-    company, contact,
-    id::{CalendarId, CompanyId, ContactId, PersonId, TicketSubtypeId},
+    company,
+    id::{CalendarId, CompanyId, PersonId, TicketSubtypeId},
     person, ticket_subtype,
     vocab::{AuditAction, Category, CompanyTier, Team},
 };
@@ -12,13 +12,14 @@ use crate::{
     delivery::mail::is_address,
     domain::{
         actor::{Action, Actor},
+        address::Address,
         facts::clean_text,
         refusal::{Code, Problem, Refusal},
         visit::Rank,
     },
     service::{
         Result, Service, ServiceError,
-        audit::{Change, of_company, of_contact, of_person, of_subtype},
+        audit::{Change, of_company, of_person, of_subtype},
         check_version, require,
     },
     store::{self, StoreError, Transaction, directory::PersonWithTeams},
@@ -30,8 +31,8 @@ const NAME_LIMIT: usize = 200;
 const EMAIL_LIMIT: usize = 254;
 /// RFC 5646 asks for room for 35 characters.
 const LOCALE_LIMIT: usize = 35;
-const CLIENT_EDITORS: &str = "only Operations or a manager edits companies and contacts";
-const ADMINISTRATORS: &str = "only an administrator edits people and subtypes";
+pub(super) const CLIENT_EDITORS: &str = "only Operations or a manager edits companies and contacts";
+pub(super) const ADMINISTRATORS: &str = "only an administrator edits people and subtypes";
 
 /// What a caller states of a person or contact; what is absent stays, or has its default.
 #[derive(Clone, Debug, Default)]
@@ -55,11 +56,11 @@ pub struct PersonInput {
 }
 
 /// Particulars that were checked.
-struct Checked {
-    name: String,
-    email: String,
-    locale: String,
-    time_zone: String,
+pub(super) struct Checked {
+    pub(super) name: String,
+    pub(super) email: Address,
+    pub(super) locale: String,
+    pub(super) time_zone: String,
 }
 
 impl Service {
@@ -125,71 +126,6 @@ impl Service {
         self.reckon(tx, actor, ranked, &policies, now).await
     }
 
-    /// Makes a contact of a company.
-    pub async fn create_contact(
-        &self,
-        actor: &Actor,
-        company_id: CompanyId,
-        particulars: Particulars,
-    ) -> Result<contact::Model> {
-        require(actor, Action::EditClients, CLIENT_EDITORS)?;
-        let Checked { name, email, locale, time_zone } = particulars.checked(None)?;
-        let tx = self.begin().await?;
-        if store::directory::company(&tx, company_id).await?.is_none() {
-            return Err(Problem::at(Code::Unknown, "companyId", "there is no such company").into());
-        }
-        let id = self.clock.new_id(ContactId);
-        let created_at = self.clock.now();
-        let row = contact::Model {
-            id,
-            company_id,
-            name,
-            email,
-            locale,
-            time_zone,
-            oidc_subject: None,
-            version: 1,
-            created_at,
-        };
-        store::directory::insert_contact(&tx, row.clone())
-            .await
-            .map_err(|error| taken(error, "email", "contact of this company"))?;
-        let change = Change::made(AuditAction::ContactCreate, id, of_contact(&row));
-        self.audit(&tx, actor, created_at, change).await?;
-        self.commit(tx).await?;
-        Ok(row)
-    }
-
-    /// Changes a contact.
-    pub async fn update_contact(
-        &self,
-        actor: &Actor,
-        id: ContactId,
-        particulars: Particulars,
-        expected_version: Option<i32>,
-    ) -> Result<contact::Model> {
-        require(actor, Action::EditClients, CLIENT_EDITORS)?;
-        let tx = self.begin().await?;
-        let row = store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
-        let before = of_contact(&row);
-        check_version(row.version, expected_version)?;
-        let stored = Checked {
-            name: row.name.clone(),
-            email: row.email.clone(),
-            locale: row.locale.clone(),
-            time_zone: row.time_zone.clone(),
-        };
-        let Checked { name, email, locale, time_zone } = particulars.checked(Some(stored))?;
-        let mut row = contact::Model { name, email, locale, time_zone, ..row };
-        store::directory::save_contact(&tx, &mut row)
-            .await
-            .map_err(|error| taken(error, "email", "contact of this company"))?;
-        let change = Change::changed(AuditAction::ContactUpdate, id, before, of_contact(&row));
-        self.audit(&tx, actor, self.clock.now(), change).await?;
-        self.commit(tx).await?;
-        Ok(row)
-    }
-
     /// Makes a member of staff.
     pub async fn create_person(&self, actor: &Actor, input: PersonInput) -> Result<PersonWithTeams> {
         require(actor, Action::Administer, ADMINISTRATORS)?;
@@ -198,7 +134,7 @@ impl Service {
             person: person::Model {
                 id: self.clock.new_id(PersonId),
                 name,
-                email,
+                email: email.to_string(),
                 locale,
                 time_zone,
                 calendar_id: input.calendar.flatten(),
@@ -213,6 +149,7 @@ impl Service {
         };
         let tx = self.begin().await?;
         known_calendar(&tx, row.person.calendar_id).await?;
+        no_contact_has(&tx, &email).await?;
         store::directory::insert_person(&tx, &row).await.map_err(|error| taken(error, "email", "person"))?;
         let change = Change::made(AuditAction::PersonCreate, row.person.id, of_person(&row));
         self.audit(&tx, actor, row.person.created_at, change).await?;
@@ -236,17 +173,18 @@ impl Service {
         let was_administrator = is_administrator(&stored);
         let known = Checked {
             name: stored.person.name.clone(),
-            email: stored.person.email.clone(),
+            email: Address::of(&stored.person.email),
             locale: stored.person.locale.clone(),
             time_zone: stored.person.time_zone.clone(),
         };
         let Checked { name, email, locale, time_zone } = input.particulars.checked(Some(known))?;
+        let has_another_address = email.as_str() != stored.person.email;
         let mut row = PersonWithTeams {
             teams: input.teams.map_or(stored.teams, distinct),
             manages: input.manages.map_or(stored.manages, distinct),
             person: person::Model {
                 name,
-                email,
+                email: email.to_string(),
                 locale,
                 time_zone,
                 calendar_id: input.calendar.unwrap_or(stored.person.calendar_id),
@@ -256,6 +194,9 @@ impl Service {
             },
         };
         known_calendar(&tx, row.person.calendar_id).await?;
+        if has_another_address {
+            no_contact_has(&tx, &email).await?;
+        }
         if was_administrator && !is_administrator(&row) {
             let field = if row.person.active { "isAdministrator" } else { "isActive" };
             another_administrator(&tx, id, field).await?;
@@ -310,28 +251,34 @@ impl Service {
 }
 
 impl Particulars {
-    /// Every problem at once; without `stored`, name and mail address are required.
-    fn checked(self, stored: Option<Checked>) -> Result<Checked, Refusal> {
+    /// Every problem at once; without `stored`, name and mail address are required. What is stored and stays is not judged
+    /// again, so that an address that an earlier version took hinders no other change.
+    pub(super) fn checked(self, stored: Option<Checked>) -> Result<Checked, Refusal> {
         let default = stored.unwrap_or_else(|| Checked {
             name: String::new(),
-            email: String::new(),
+            email: Address::of(""),
             locale: "en".to_owned(),
             time_zone: Tz::UTC.name().to_owned(),
         });
         let mut problems = Vec::new();
-        let mut line = |field: &str, text: Option<String>, default: String, limit: usize| {
-            clean_text(&text.unwrap_or(default), limit, false).unwrap_or_else(|(code, why)| {
+        let mut line = |field: &str, text: Option<String>, default: &str, limit: usize| {
+            clean_text(text.as_deref().unwrap_or(default), limit, false).unwrap_or_else(|(code, why)| {
                 problems.push(Problem::at(code, field, format!("{field} {why}")));
                 String::new()
             })
         };
-        let name = line("name", self.name, default.name, NAME_LIMIT);
-        let email = line("email", self.email, default.email, EMAIL_LIMIT).to_lowercase();
-        let locale = line("locale", self.locale, default.locale, LOCALE_LIMIT);
-        let time_zone = line("timeZone", self.time_zone, default.time_zone, NAME_LIMIT);
-        if !email.is_empty() && !is_address(&email) {
-            problems.push(Problem::at(Code::Invalid, "email", "email must be an address such as ada@example.com"));
-        }
+        let name = line("name", self.name, &default.name, NAME_LIMIT);
+        let email = line("email", self.email, default.email.as_str(), EMAIL_LIMIT);
+        let locale = line("locale", self.locale, &default.locale, LOCALE_LIMIT);
+        let time_zone = line("timeZone", self.time_zone, &default.time_zone, NAME_LIMIT);
+        let email = if email.is_empty() || Address::of(&email) == default.email {
+            default.email
+        } else {
+            stated_address(&email).unwrap_or_else(|problem| {
+                problems.push(problem);
+                default.email
+            })
+        };
         if !locale.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
             problems.push(Problem::at(Code::Invalid, "locale", "locale must be a language tag such as en or pt-BR"));
         }
@@ -345,6 +292,15 @@ impl Particulars {
         Refusal::unless_empty(problems)?;
         Ok(Checked { name, email, locale, time_zone })
     }
+}
+
+fn stated_address(text: &str) -> Result<Address, Problem> {
+    let invalid = |why: String| Problem::at(Code::Invalid, "email", format!("email {why}"));
+    let address = Address::stated(text).map_err(invalid)?;
+    if is_address(address.as_str()) {
+        return Ok(address);
+    }
+    Err(invalid("must be an address such as ada@example.com".to_owned()))
 }
 
 fn checked_name(name: &str) -> Result<String> {
@@ -381,7 +337,18 @@ async fn known_calendar(tx: &Transaction, id: Option<CalendarId>) -> Result<()> 
     }
 }
 
-fn taken(error: StoreError, field: &str, what: &str) -> ServiceError {
+/// Staff and contacts share no mail address, for it says who signs in.
+async fn no_contact_has(tx: &DatabaseTransaction, address: &Address) -> Result<()> {
+    store::directory::lock_address(tx, address).await?;
+    if store::directory::contacts_by_email(tx, address).await?.is_empty() {
+        return Ok(());
+    }
+    let message =
+        "a contact has this mail address, which says who signs in: give the contact another one first, or the person";
+    Err(Problem::at(Code::AlreadyExists, "email", message).into())
+}
+
+pub(super) fn taken(error: StoreError, field: &str, what: &str) -> ServiceError {
     match error {
         StoreError::Duplicate(_) => {
             Problem::at(Code::AlreadyExists, field, format!("a {what} with this {field} exists already")).into()

@@ -2,13 +2,26 @@
 
 use std::sync::Arc;
 
-use entity::vocab::AuditAction;
+use entity::{
+    contact,
+    id::{ContactId, PersonId},
+    vocab::AuditAction,
+};
 use serde_json::json;
 
 use crate::{
-    domain::actor::{Actor, Staff},
+    domain::{
+        actor::{Action, Actor, Staff},
+        address::Address,
+    },
     oidc::{Identity, Provider, Refused},
-    service::{Result, Service, ServiceError, audit::Change},
+    service::{
+        Result, Service, ServiceError,
+        audit::Change,
+        check_version,
+        directory::{ADMINISTRATORS, CLIENT_EDITORS},
+        require,
+    },
     store::{
         self, Transaction,
         directory::{Linked, PersonWithTeams},
@@ -34,7 +47,7 @@ impl Service {
         }
     }
 
-    /// The rights of whoever the identity is; none for somebody who left.
+    /// The rights of whoever the identity is linked to, or is linked to now; none for somebody who left.
     pub(super) async fn actor_of(&self, identity: &Identity) -> Result<Option<Actor>> {
         let linked = match store::directory::linked(&self.db, &identity.subject).await? {
             Some(linked) => linked,
@@ -48,6 +61,7 @@ impl Service {
         match linked {
             Linked::Person(row) if !row.person.active => None,
             Linked::Person(row) => Some(Actor::Person(self.staff_of(*row, identity))),
+            Linked::Contact(row) if !row.active => None,
             Linked::Contact(row) => Some(Actor::Contact { id: row.id, company_id: row.company_id }),
         }
     }
@@ -73,17 +87,18 @@ impl Service {
         let no_mail =
             "your account is linked to nobody here, and the token has no verified mail address to find you by";
         let email = identity.email.as_deref().ok_or(ServiceError::Forbidden(no_mail))?;
+        let address = Address::of(email);
         let tx = self.begin().await?;
-        let person = store::directory::person_by_email(&tx, email).await?;
-        let mut contacts = store::directory::contacts_by_email(&tx, email).await?;
+        let person = store::directory::person_by_email(&tx, &address).await?;
+        let contacts = store::directory::contacts_by_email(&tx, &address).await?;
         let subject = identity.subject.as_str();
-        let (target, action, linked, actor) = match (person, contacts.pop()) {
-            (None, None) => {
+        let (target, action, linked, actor) = match (person, contacts.as_slice()) {
+            (None, []) => {
                 return Err(ServiceError::Forbidden(
                     "nobody here has the mail address of your account; ask to be added",
                 ));
             }
-            (Some(person), None) => {
+            (Some(person), []) => {
                 let linked = person.oidc_subject.is_none()
                     && person.active
                     && store::directory::link_person(&tx, person.id, subject).await?;
@@ -91,15 +106,32 @@ impl Service {
                 let staff = self.staff_of(row, identity);
                 (person.id.to_string(), AuditAction::PersonLink, linked, Actor::Person(staff))
             }
-            (None, Some(contact)) if contacts.is_empty() => {
-                let linked =
-                    contact.oidc_subject.is_none() && store::directory::link_contact(&tx, contact.id, subject).await?;
+            // An earlier version let them share it; which of the two it is, nobody can tell.
+            (Some(person), [contact, ..]) => {
+                tracing::warn!(
+                    person.id = %person.id,
+                    contact.id = %contact.id,
+                    "a member of staff and a contact share a mail address, with which neither can sign in for the first time; \
+                     change one of them, see `secondline directory check`"
+                );
+                return Err(ServiceError::Forbidden(
+                    "both a member of staff and a contact have the mail address of your account; ask an administrator to \
+                     change one of them",
+                ));
+            }
+            (None, contacts) => {
+                let mut active = contacts.iter().filter(|contact| contact.active);
+                let contact = active.next().or(contacts.first()).ok_or(ServiceError::NotFound("contact"))?;
+                if active.next().is_some() {
+                    return Err(ServiceError::Forbidden(
+                        "the mail address of your account names several people here; ask to be told apart",
+                    ));
+                }
+                let linked = contact.oidc_subject.is_none()
+                    && contact.active
+                    && store::directory::link_contact(&tx, contact.id, subject).await?;
                 let actor = Actor::Contact { id: contact.id, company_id: contact.company_id };
                 (contact.id.to_string(), AuditAction::ContactLink, linked, actor)
-            }
-            _ => {
-                let why = "the mail address of your account names several people here; ask to be told apart";
-                return Err(ServiceError::Forbidden(why));
             }
         };
         if !linked {
@@ -119,4 +151,49 @@ impl Service {
         let why = "whoever has the mail address of your account is linked to another account, or has left";
         linked.ok_or(ServiceError::Forbidden(why))
     }
+
+    /// Unlinks a member of staff from their account at the issuer: whoever signs in next with their mail address is linked.
+    /// Sessions of the old account end. One who is linked to nothing stays so.
+    pub async fn unlink_person(
+        &self,
+        actor: &Actor,
+        id: PersonId,
+        expected_version: Option<i32>,
+    ) -> Result<PersonWithTeams> {
+        require(actor, Action::Administer, ADMINISTRATORS)?;
+        let tx = self.begin().await?;
+        let mut row = store::directory::person(&tx, id).await?.ok_or(ServiceError::NotFound("person"))?;
+        check_version(row.person.version, expected_version)?;
+        if let Some(subject) = row.person.oidc_subject.take() {
+            store::directory::save_person(&tx, &mut row).await?;
+            let change = unlinked(AuditAction::PersonUnlink, id.to_string(), &subject);
+            self.audit(&tx, actor, self.clock.now(), change).await?;
+        }
+        self.commit(tx).await?;
+        Ok(row)
+    }
+
+    /// The same, of a contact.
+    pub async fn unlink_contact(
+        &self,
+        actor: &Actor,
+        id: ContactId,
+        expected_version: Option<i32>,
+    ) -> Result<contact::Model> {
+        require(actor, Action::EditClients, CLIENT_EDITORS)?;
+        let tx = self.begin().await?;
+        let mut row = store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
+        check_version(row.version, expected_version)?;
+        if let Some(subject) = row.oidc_subject.take() {
+            store::directory::save_contact(&tx, &mut row).await?;
+            let change = unlinked(AuditAction::ContactUnlink, id.to_string(), &subject);
+            self.audit(&tx, actor, self.clock.now(), change).await?;
+        }
+        self.commit(tx).await?;
+        Ok(row)
+    }
+}
+
+fn unlinked(action: AuditAction, target: String, subject: &str) -> Change {
+    Change::changed(action, target, json!({ "oidcSubject": subject }), json!({ "oidcSubject": null }))
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     service::{
         Result, Service,
-        audit::AUDITORS,
+        audit::{AUDITORS, for_reader},
         queries::{STAFF, WithNames, addressee, doer, ticket_scope},
         require,
     },
@@ -107,7 +107,8 @@ impl Service {
         ids: &[AuditEntryId],
     ) -> Result<HashMap<AuditEntryId, audit_entry::Model>> {
         require(actor, Action::ReadAudit, AUDITORS)?;
-        Ok(store::audit::by_id(&self.db, ids).await?)
+        let entries = store::audit::by_id(&self.db, ids).await?.into_iter();
+        Ok(entries.map(|(id, entry)| (id, for_reader(actor, entry))).collect())
     }
 
     /// Some subtypes.

@@ -3,6 +3,7 @@
 //! May import: `store`, `domain`, `notice`, `delivery`, `oidc`, `clock`. Example: [`Service::move_ticket`] locks the ticket, lets
 //! `domain::moves::decide` decide, stores what it decided together with its events and notices, and wakes subscribers.
 
+pub mod addresses;
 mod alerting;
 pub mod attachments;
 pub mod audit;
@@ -10,6 +11,7 @@ pub mod clarifications;
 pub mod clock_changes;
 pub mod clocks;
 pub mod comments;
+pub mod contacts;
 pub mod deliver;
 pub mod directory;
 pub mod feed;

@@ -9,10 +9,12 @@ use entity::{
     notice, person, sla_alert, sla_policy, sla_policy_version, ticket_event, ticket_subtype,
     vocab::{ActorKind, Category, NoticeState, Stage},
 };
+use uuid::Uuid;
 
 use crate::{
     domain::{
         actor::{Action, Actor, may},
+        address::Address,
         process,
         visit::Visit,
     },
@@ -269,12 +271,12 @@ impl Service {
 
     /// The person with this mail address.
     pub async fn person_by_email(&self, email: &str) -> Result<Option<person::Model>> {
-        Ok(store::directory::person_by_email(&self.db, &email.trim().to_lowercase()).await?)
+        Ok(store::directory::person_by_email(&self.db, &Address::of(email)).await?)
     }
 
-    /// The contacts with this mail address, one per company.
+    /// The contacts with this mail address, at most one per company.
     pub async fn contacts_by_email(&self, email: &str) -> Result<Vec<contact::Model>> {
-        Ok(store::directory::contacts_by_email(&self.db, &email.trim().to_lowercase()).await?)
+        Ok(store::directory::contacts_by_email(&self.db, &Address::of(email)).await?)
     }
 
     /// What the integrations with these tokens are called.
@@ -364,9 +366,14 @@ pub(super) const fn addressee(row: &notice::Model) -> (Option<PersonId>, Option<
 }
 
 pub(super) fn doer(row: &ticket_event::Model) -> (Option<PersonId>, Option<ContactId>) {
-    match row.actor_kind {
-        ActorKind::Person => (row.actor_id.map(PersonId), None),
-        ActorKind::Contact => (None, row.actor_id.map(ContactId)),
+    person_or_contact(row.actor_kind, row.actor_id)
+}
+
+/// The person or the contact that an actor is.
+pub(super) fn person_or_contact(kind: ActorKind, id: Option<Uuid>) -> (Option<PersonId>, Option<ContactId>) {
+    match kind {
+        ActorKind::Person => (id.map(PersonId), None),
+        ActorKind::Contact => (None, id.map(ContactId)),
         ActorKind::Integration | ActorKind::System => (None, None),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     domain::actor::{Actor, Staff},
     oidc::Identity,
     service::{
-        Result, Service, ServiceError,
+        Result, Service,
         tokens::{TOKEN_PREFIX, hash},
     },
     store::{self, directory::PersonWithTeams},
@@ -43,7 +43,7 @@ enum Credential {
 }
 
 impl Service {
-    /// Whose credential it is; none for one that is unknown, revoked, expired, or of a person who left.
+    /// Whose credential it is; none for one that is unknown, revoked, expired, or of somebody who left.
     pub async fn authenticate(&self, secret: &str) -> Result<Option<Session>> {
         if !secret.starts_with(TOKEN_PREFIX) {
             return match self.identify(secret).await? {
@@ -57,18 +57,20 @@ impl Service {
         }
     }
 
-    /// The session as it is now, with the rights of now; none once the credential was revoked, has expired, or its person left.
+    /// The session as it is now, with the rights of now; none once the credential was revoked, has expired, its owner left, or
+    /// was unlinked from the issuer's account. To be linked anew takes a new request.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>> {
         match &session.credential {
             Credential::Token(id) => match store::tokens::find(&self.db, *id).await? {
                 Some(token) => self.session_of(token).await,
                 None => Ok(None),
             },
-            Credential::Issued(identity) => match self.session_of_identity(Arc::clone(identity)).await {
-                // Whoever is not known here any more.
-                Err(ServiceError::Forbidden(_)) => Ok(None),
-                renewed => renewed,
-            },
+            Credential::Issued(identity) if identity.expires_at <= self.clock.now() => Ok(None),
+            Credential::Issued(identity) => {
+                let linked = store::directory::linked(&self.db, &identity.subject).await?;
+                let actor = linked.and_then(|linked| self.actor_of_linked(linked, identity));
+                Ok(actor.map(|actor| issued(actor, Arc::clone(identity))))
+            }
         }
     }
 
@@ -76,9 +78,7 @@ impl Service {
         if identity.expires_at <= self.clock.now() {
             return Ok(None);
         }
-        let actor = self.actor_of(&identity).await?;
-        let expires_at = Some(identity.expires_at);
-        Ok(actor.map(|actor| Session { actor, expires_at, credential: Credential::Issued(identity) }))
+        Ok(self.actor_of(&identity).await?.map(|actor| issued(actor, identity)))
     }
 
     async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {
@@ -102,6 +102,11 @@ impl Service {
     }
 }
 
+/// A session by a token of the issuer.
+fn issued(actor: Actor, identity: Arc<Identity>) -> Session {
+    Session { actor, expires_at: Some(identity.expires_at), credential: Credential::Issued(identity) }
+}
+
 /// Whether the token is neither revoked nor expired.
 fn is_in_force(token: &access_token::Model, now: DateTime<Utc>) -> bool {
     token.revoked_at.is_none() && token.expires_at.is_none_or(|expires_at| expires_at > now)
@@ -119,7 +124,9 @@ fn actor_of_token(
             let PersonWithTeams { person, teams, manages } = row;
             Actor::Person(Staff { id, teams, manages, administrator: person.administrator, scopes })
         }),
-        (None, Some(id)) => contact.map(|contact| Actor::Contact { id, company_id: contact.company_id }),
+        (None, Some(id)) => {
+            contact.filter(|row| row.active).map(|contact| Actor::Contact { id, company_id: contact.company_id })
+        }
         (None, None) => {
             Some(Actor::Integration { id: token.id, name: token.name.clone(), scopes: scopes.unwrap_or_default() })
         }

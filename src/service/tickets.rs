@@ -289,7 +289,12 @@ impl Service {
         };
         let contact = store::directory::contact(tx, contact_id).await?;
         let contact = contact.filter(|contact| contact.company_id == company.id);
-        Ok((company, contact.ok_or_else(|| unknown("contactId", "contact of this company"))?))
+        let contact = contact.ok_or_else(|| unknown("contactId", "contact of this company"))?;
+        if !contact.active {
+            let message = "this contact has left, and would hear nothing of the ticket; name a colleague of theirs";
+            return Err(Problem::at(Code::Invalid, "contactId", message).into());
+        }
+        Ok((company, contact))
     }
 }
 

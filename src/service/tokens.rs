@@ -76,11 +76,13 @@ impl Service {
         let tx = self.begin().await?;
         let (person_id, contact_id) = match owner {
             TokenOwner::Person(id) => {
-                store::directory::person(&tx, id).await?.ok_or(ServiceError::NotFound("person"))?;
+                let found = store::directory::person(&tx, id).await?.ok_or(ServiceError::NotFound("person"))?;
+                not_left(found.person.active)?;
                 (Some(id), None)
             }
             TokenOwner::Contact(id) => {
-                store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
+                let found = store::directory::contact(&tx, id).await?.ok_or(ServiceError::NotFound("contact"))?;
+                not_left(found.active)?;
                 (None, Some(id))
             }
             TokenOwner::Integration => (None, None),
@@ -130,6 +132,14 @@ impl Service {
         self.commit(tx).await?;
         Ok(was_in_force)
     }
+}
+
+/// A token of somebody who left would open nothing.
+fn not_left(active: bool) -> Result<()> {
+    if active {
+        return Ok(());
+    }
+    Err(Problem::of(Code::Invalid, "its owner has left, and could do nothing with it; make them active first").into())
 }
 
 /// An integration has no rights but its scopes; a contact's rights are too small to be divided.

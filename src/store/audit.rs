@@ -1,4 +1,4 @@
-//! The append-only audit log: rows are written and read, never changed.
+//! The append-only audit log: rows are written and read, and changed only to erase what was deleted where it stood.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, Select,
     sea_query::{Expr, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -19,6 +19,9 @@ use crate::store::{
     Result,
     page::{Keyset, Page, Window, count as counted, fetch},
 };
+
+/// What stands in an entry for words that were deleted where they stood.
+pub const ERASED: &str = "[erased]";
 
 /// Which entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +73,28 @@ pub async fn append(db: &impl ConnectionTrait, entry: audit_entry::Model) -> Res
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     let insert = Query::insert().into_table(audit_entry::Entity).columns(columns).values_panic(values).take();
     db.execute(&insert).await?;
+    Ok(())
+}
+
+/// Erases one member, such as `body`, from the entries about some things.
+pub async fn erase(db: &impl ConnectionTrait, targets: &[String], member: &str) -> Result<()> {
+    let (sql, path, erased) = match db.get_database_backend() {
+        // The last argument says that what is not there stays away.
+        DbBackend::Postgres => (
+            "jsonb_set({column}, CAST($1 AS text[]), CAST($2 AS jsonb), false)",
+            format!("{{{member}}}"),
+            format!("\"{ERASED}\""),
+        ),
+        _ => ("json_replace({column}, ?, ?)", format!("$.{member}"), ERASED.to_owned()),
+    };
+    let without =
+        |column: &str| Expr::cust_with_values(sql.replace("{column}", column), [path.clone(), erased.clone()]);
+    audit_entry::Entity::update_many()
+        .col_expr(audit_entry::Column::Before, without("before"))
+        .col_expr(audit_entry::Column::After, without("after"))
+        .filter(audit_entry::COLUMN.target.is_in(targets.iter().map(String::as_str)))
+        .exec(db)
+        .await?;
     Ok(())
 }
 

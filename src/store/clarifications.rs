@@ -2,9 +2,11 @@
 
 use ::entity::{
     clarification,
-    id::{ClarificationId, CompanyId, TicketId},
+    id::{ClarificationId, CompanyId, ContactId, TicketId},
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::store::{Result, StoreError, tickets::of_tickets_in};
 
@@ -14,6 +16,19 @@ pub async fn open_of(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Opti
         .filter(clarification::COLUMN.ticket_id.eq(ticket))
         .filter(clarification::COLUMN.answered_at.is_null())
         .one(db)
+        .await?)
+}
+
+/// The tickets of the questions that a contact has not answered.
+pub async fn tickets_waiting_for(db: &impl ConnectionTrait, contact: ContactId) -> Result<Vec<TicketId>> {
+    Ok(clarification::Entity::find()
+        .select_only()
+        .column(clarification::Column::TicketId)
+        .filter(clarification::COLUMN.contact_id.eq(contact))
+        .filter(clarification::COLUMN.answered_at.is_null())
+        .order_by_asc(clarification::Column::TicketId)
+        .into_tuple()
+        .all(db)
         .await?)
 }
 

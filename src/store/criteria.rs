@@ -13,7 +13,10 @@ use sea_orm::{
     sea_query::{Expr, Func, LikeExpr, SimpleExpr},
 };
 
-use crate::{domain::search::Search, store::search};
+use crate::{
+    domain::{address::Address, search::Search},
+    store::search,
+};
 
 /// What a value is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +149,15 @@ pub(super) fn compare_text(column: SimpleExpr, comparison: &TextComparison) -> C
     }
 }
 
+/// A mail address's comparison in SQL: what is stored is folded already, so that only what is asked for is folded.
+pub(super) fn compare_address(column: SimpleExpr, comparison: &TextComparison) -> Condition {
+    let folded = |text: &String| String::from(Address::of(text));
+    match comparison {
+        TextComparison::Exactly(comparison) => compare(column, &comparison.map(folded)),
+        TextComparison::Contains(text) => Condition::all().add(column.like(containing(&folded(text)))),
+    }
+}
+
 /// A comparison in SQL.
 pub(super) fn compare<T: Clone + Into<Value>>(column: SimpleExpr, comparison: &Comparison<T>) -> Condition {
     let value = |value: &T| Expr::val(value.clone().into());
@@ -160,6 +172,22 @@ pub(super) fn compare<T: Clone + Into<Value>>(column: SimpleExpr, comparison: &C
         Comparison::IsNull(true) => column.is_null(),
         Comparison::IsNull(false) => column.is_not_null(),
     })
+}
+
+impl<T> Comparison<T> {
+    /// The same comparison with other values.
+    fn map<Other>(&self, value: impl Fn(&T) -> Other) -> Comparison<Other> {
+        match self {
+            Self::Eq(other) => Comparison::Eq(value(other)),
+            Self::Neq(other) => Comparison::Neq(value(other)),
+            Self::In(others) => Comparison::In(others.iter().map(value).collect()),
+            Self::Gt(other) => Comparison::Gt(value(other)),
+            Self::Gte(other) => Comparison::Gte(value(other)),
+            Self::Lt(other) => Comparison::Lt(value(other)),
+            Self::Lte(other) => Comparison::Lte(value(other)),
+            Self::IsNull(is_null) => Comparison::IsNull(*is_null),
+        }
+    }
 }
 
 impl<T: PartialOrd> Comparison<T> {

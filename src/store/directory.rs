@@ -10,11 +10,17 @@ use ::entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, QueryTrait, Statement,
     sea_query::{Expr, LockType},
 };
 
-use crate::store::{Result, StoreError};
+use crate::{
+    domain::address::Address,
+    store::{Result, StoreError},
+};
+
+/// The locks of mail addresses on PostgreSQL; an arbitrary constant, and a space of its own beside that of single keys.
+const ADDRESS_LOCKS: i32 = 0x4144_4452;
 
 /// A member of staff with their teams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,9 +138,52 @@ pub async fn contacts_by_id(
     Ok(selection.all(db).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// The contacts with this mail address, one per company.
-pub async fn contacts_by_email(db: &impl ConnectionTrait, email: &str) -> Result<Vec<contact::Model>> {
-    Ok(contact::Entity::find().filter(contact::COLUMN.email.eq(email)).all(db).await?)
+/// The contacts with this mail address, at most one per company.
+pub async fn contacts_by_email(db: &impl ConnectionTrait, address: &Address) -> Result<Vec<contact::Model>> {
+    let same = contact::COLUMN.email.eq(address.as_str());
+    Ok(contact::Entity::find().filter(same).order_by_asc(contact::Column::Id).all(db).await?)
+}
+
+/// Whether a contact is active, who stays so until the transaction ends.
+pub async fn lock_active_contact(db: &impl ConnectionTrait, id: ContactId) -> Result<bool> {
+    let mut active = contact::Entity::find_by_id(id).select_only().column(contact::Column::Active);
+    if db.get_database_backend() == DbBackend::Postgres {
+        active = active.lock(LockType::Share);
+    }
+    Ok(active.into_tuple::<bool>().one(db).await?.unwrap_or(false))
+}
+
+/// Locks a mail address until the transaction ends, so that of two who take it at once, in different tables, one sees the
+/// other. On SQLite a transaction that writes is alone anyway.
+pub async fn lock_address(db: &impl ConnectionTrait, address: &Address) -> Result<()> {
+    let backend = db.get_database_backend();
+    if backend == DbBackend::Postgres {
+        let sql = "SELECT pg_advisory_xact_lock($1, hashtext($2))";
+        let values = [ADDRESS_LOCKS.into(), address.as_str().into()];
+        db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    }
+    Ok(())
+}
+
+/// The contacts whose mail address is that of a member of staff, with whoever that is.
+pub async fn shared_addresses(db: &impl ConnectionTrait) -> Result<Vec<(contact::Model, person::Model)>> {
+    let of_staff = person::Entity::find().select_only().column(person::Column::Email).into_query();
+    let contacts = contact::Entity::find().filter(contact::COLUMN.email.in_subquery(of_staff)).all(db).await?;
+    let addresses = contacts.iter().map(|row| row.email.as_str());
+    let people = person::Entity::find().filter(person::COLUMN.email.is_in(addresses)).all(db).await?;
+    let of = |contact: &contact::Model| people.iter().find(|person| person.email == contact.email).cloned();
+    Ok(contacts.into_iter().filter_map(|contact| of(&contact).map(|person| (contact, person))).collect())
+}
+
+/// People and contacts whose mail address has other characters than ASCII, or capitals; the others compare as they should.
+pub async fn unusual_addresses(db: &impl ConnectionTrait) -> Result<(Vec<person::Model>, Vec<contact::Model>)> {
+    let unusual = Expr::cust(match db.get_database_backend() {
+        DbBackend::Postgres => "octet_length(email) <> char_length(email) OR email <> lower(email COLLATE \"C\")",
+        _ => "length(CAST(email AS BLOB)) <> length(email) OR email <> lower(email)",
+    });
+    let people = person::Entity::find().filter(unusual.clone()).order_by_asc(person::Column::Id).all(db).await?;
+    let contacts = contact::Entity::find().filter(unusual).order_by_asc(contact::Column::Id).all(db).await?;
+    Ok((people, contacts))
 }
 
 /// Stores a new contact.
@@ -174,8 +223,26 @@ pub async fn person_rows(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<
 }
 
 /// The person with this mail address.
-pub async fn person_by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<person::Model>> {
-    Ok(person::Entity::find().filter(person::COLUMN.email.eq(email)).one(db).await?)
+pub async fn person_by_email(db: &impl ConnectionTrait, address: &Address) -> Result<Option<person::Model>> {
+    Ok(person::Entity::find().filter(person::COLUMN.email.eq(address.as_str())).one(db).await?)
+}
+
+/// Whether a person, or else a contact, has not left.
+pub async fn is_active(
+    db: &impl ConnectionTrait,
+    person: Option<PersonId>,
+    contact: Option<ContactId>,
+) -> Result<bool> {
+    let active = match (person, contact) {
+        (Some(id), _) => {
+            person::Entity::find_by_id(id).select_only().column(person::Column::Active).into_tuple().one(db).await?
+        }
+        (None, Some(id)) => {
+            contact::Entity::find_by_id(id).select_only().column(contact::Column::Active).into_tuple().one(db).await?
+        }
+        (None, None) => None,
+    };
+    Ok(active.unwrap_or(true))
 }
 
 /// Adds the teams to people's rows.

@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::store::{
     Result,
-    criteria::{Comparison, TextComparison, compare, compare_text},
+    criteria::{Comparison, TextComparison, compare, compare_address, compare_text},
     directory::{PersonWithTeams, with_teams},
     page::{self, Keyset, Page, Window, fetch},
 };
@@ -31,6 +31,8 @@ pub enum ContactCriterion {
     Company(Comparison<CompanyId>),
     Name(TextComparison),
     Email(TextComparison),
+    /// Whether they sign in and get mail.
+    Active(bool),
 }
 
 /// One thing that a caller asks of a member of staff.
@@ -83,7 +85,8 @@ impl ContactList {
             selection.filter(match criterion {
                 ContactCriterion::Company(id) => compare(contact::COLUMN.company_id.into_simple_expr(), id),
                 ContactCriterion::Name(name) => compare_text(contact::COLUMN.name.into_simple_expr(), name),
-                ContactCriterion::Email(email) => compare_text(contact::COLUMN.email.into_simple_expr(), email),
+                ContactCriterion::Email(email) => compare_address(contact::COLUMN.email.into_simple_expr(), email),
+                ContactCriterion::Active(active) => Condition::all().add(contact::COLUMN.active.eq(*active)),
             })
         })
     }
@@ -94,7 +97,7 @@ impl PersonList {
         self.criteria.iter().fold(person::Entity::find(), |selection, criterion| {
             selection.filter(match criterion {
                 PersonCriterion::Name(name) => compare_text(person::COLUMN.name.into_simple_expr(), name),
-                PersonCriterion::Email(email) => compare_text(person::COLUMN.email.into_simple_expr(), email),
+                PersonCriterion::Email(email) => compare_address(person::COLUMN.email.into_simple_expr(), email),
                 PersonCriterion::Active(active) => Condition::all().add(person::COLUMN.active.eq(*active)),
                 PersonCriterion::Team(team) => Condition::all().add(in_team(team)),
             })

@@ -286,6 +286,21 @@ pub async fn question_is_open(db: &impl ConnectionTrait, question: Clarification
     super::page::exists(db, selection).await
 }
 
+/// Erases the words of a comment from the notices that tell of it. Those that were not sent yet are cancelled when their turn
+/// comes.
+pub async fn erase_comment(db: &impl ConnectionTrait, comment: CommentId) -> Result<()> {
+    let erased = match db.get_database_backend() {
+        DbBackend::Postgres => "jsonb_set(content, '{facts,body}', '\"\"', false)",
+        _ => "json_replace(content, '$.facts.body', '')",
+    };
+    notice::Entity::update_many()
+        .col_expr(notice::Column::Content, Expr::cust(erased))
+        .filter(notice::COLUMN.comment_id.eq(comment))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// Whether a comment was not deleted.
 pub async fn comment_stands(db: &impl ConnectionTrait, comment: CommentId) -> Result<bool> {
     let selection = comment::Entity::find().filter(comment::COLUMN.id.eq(comment));

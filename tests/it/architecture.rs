@@ -4,11 +4,28 @@ use std::path::{Path, PathBuf};
 
 /// What each part of `src/` may import of the others.
 const MAY_IMPORT: [(&str, &[&str]); 17] = [
+<<<<<<< HEAD
     ("main", &["cli", "logging"]),
+=======
+    ("main", &["cli", "logging", "private_files"]),
+>>>>>>> work/identity
     ("cli", &["app", "config", "demo", "domain", "graphql", "logging", "service", "store"]),
     (
         "app",
-        &["clock", "config", "delivery", "domain", "graphql", "http", "jobs", "notice", "oidc", "service", "store"],
+        &[
+            "clock",
+            "config",
+            "delivery",
+            "domain",
+            "graphql",
+            "http",
+            "jobs",
+            "notice",
+            "oidc",
+            "private_files",
+            "service",
+            "store",
+        ],
     ),
     ("demo", &["clock", "domain", "service"]),
     ("config", &["delivery", "domain", "graphql", "http", "logging", "oidc", "store"]),
@@ -19,9 +36,10 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("jobs", &["clock", "health", "logging", "service"]),
     ("service", &["clock", "delivery", "domain", "notice", "oidc", "store"]),
     ("oidc", &[]),
-    ("store", &["domain"]),
+    ("private_files", &[]),
+    ("store", &["domain", "private_files"]),
     ("notice", &["domain"]),
-    ("delivery", &["notice"]),
+    ("delivery", &["notice", "private_files"]),
     ("domain", &[]),
     ("clock", &[]),
 ];

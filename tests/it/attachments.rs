@@ -5,6 +5,8 @@ use axum::{
     http::{Request, Response},
 };
 use chrono::TimeDelta;
+use entity::{attachment, id::AttachmentId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use secondline::delivery::attachments::{AttachmentKey, Grant};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -189,6 +191,47 @@ each_database! {
             request(app, qa, screenshot(&key)).await;
         }
         assert_eq!(refused(app, qa, "requestUpload", screenshot(&key)).await, pairs(&[("LIMIT_REACHED", "")]));
+    }
+
+    async fn a_file_gets_a_name_that_fits_its_type(app) {
+        let key = app.file_ticket().await;
+        for (name, kept) in [
+            ("page.html", "page.html.txt"), ("evil.hta", "evil.hta.txt"), ("x.svg", "x.svg.txt"), ("server.log", "server.log"),
+            ("invoice\u{202e}gpj.exe", "invoicegpj.exe.txt"), ("a.txt . ", "a.txt"), ("con", "_con.txt"),
+            ("zero\u{200b}width.txt", "zerowidth.txt"), ("notes", "notes.txt"), ("a.txt:b.exe", "a.txt_b.exe.txt"),
+        ] {
+            let input = json!({ "ticketId": key, "fileName": name, "contentType": "text/plain", "size": 6 });
+            let payload = app.mutate(&app.cast.qa, "requestUpload", input, UPLOAD).await;
+            assert_eq!(payload["attachment"]["fileName"], kept, "{payload:#}");
+            assert_eq!(put(app, payload["upload"]["url"].as_str().unwrap(), b"a\nlog\n").await, 204);
+        }
+        for wrong in [&"x".repeat(201), &"注".repeat(90), "a\nb.txt", "../x.txt", "\u{202e}"] {
+            let input = json!({ "ticketId": key, "fileName": wrong, "contentType": "text/plain", "size": 6 });
+            assert_eq!(refused(app, &app.cast.qa, "requestUpload", input).await[0].1, "fileName", "{wrong:?}");
+        }
+    }
+
+    async fn a_name_that_an_earlier_version_took_is_harmless_when_it_is_shown_and_served(app) {
+        let key = app.file_ticket().await;
+        let input = json!({ "ticketId": key, "fileName": "a.txt", "contentType": "text/plain", "size": 6 });
+        let (id, url) = request(app, &app.cast.qa, input).await;
+        assert_eq!(put(app, &url, b"a\nlog\n").await, 204);
+        let old = attachment::Entity::update_many()
+            .col_expr(attachment::Column::FileName, Expr::val("report\u{202e}fdp.html"))
+            .filter(attachment::COLUMN.id.eq(id.parse::<AttachmentId>().unwrap()));
+        old.exec(&app.db).await.unwrap();
+        let file = files(app, &app.cast.qa, &key).await["attachments"][0].take();
+        assert_eq!(file["fileName"], "reportfdp.html.txt");
+        let response = send(app, "GET", file["url"].as_str().unwrap(), b"").await;
+        assert_eq!(response.headers()["content-disposition"], "attachment; filename*=UTF-8''reportfdp.html.txt");
+    }
+
+    async fn who_left_sends_no_file_any_more(app) {
+        let key = app.file_ticket().await;
+        let (_, url) = request(app, &app.cast.client, screenshot(&key)).await;
+        let left = json!({ "contactId": app.cast.client.id, "isActive": false });
+        app.make(&app.cast.operations, "updateContact", "contact", left, "id").await;
+        assert_eq!((put(app, &url, PNG).await, kept(app)), (404, 0));
     }
 
     async fn contacts_see_their_companys_files_that_are_for_them(app) {

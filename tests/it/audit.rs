@@ -6,9 +6,14 @@ use async_graphql::parser::{
 };
 use chrono::TimeDelta;
 use entity::vocab::Scope;
-use secondline::service::{audit::Origin, tokens::TokenOwner};
+use secondline::{
+    domain::actor::Actor,
+    service::{audit::Origin, tokens::TokenOwner},
+    store::{self, audit::AuditFilter, page::Window},
+};
 use serde_json::{Value, json};
 
+use crate::rights::footprint::footprint;
 use crate::support::{
     Member, START, TestApp, each_database, replicating_facts,
     smtp::{Reply, SmtpSink},
@@ -37,6 +42,11 @@ fn mutations() -> Vec<String> {
 /// The log, the latest first.
 async fn log(app: &TestApp) -> Vec<Value> {
     app.ask(&app.cast.administrator, ENTRIES, json!({})).await["auditLog"]["nodes"].as_array().unwrap().clone()
+}
+
+/// The entries about a thing, the latest first.
+async fn log_of(app: &TestApp, id: String) -> Vec<Value> {
+    log(app).await.into_iter().filter(|entry| entry["target"] == json!(id)).collect()
 }
 
 /// A notice that failed for good; its id.
@@ -147,6 +157,15 @@ async fn success(app: &TestApp, mutation: &str) -> (Member, Value, &'static str)
                 "acknowledgeAlert" => (operations, json!({ "alertId": alert, "note": "On it." }), "ALERT_ACKNOWLEDGE"),
                 _ => (operations, json!({ "alertId": alert, "until": until, "reason": "Later." }), "ALERT_SNOOZE"),
             }
+        }
+        "unlinkPerson" | "unlinkContact" => {
+            let subject = "https://id.example.org somebody";
+            if mutation == "unlinkPerson" {
+                store::directory::link_person(&app.db, cast.qa.id.parse().unwrap(), subject).await.unwrap();
+                return (admin, json!({ "personId": cast.qa.id }), "PERSON_UNLINK");
+            }
+            store::directory::link_contact(&app.db, cast.client.id.parse().unwrap(), subject).await.unwrap();
+            (operations, json!({ "contactId": cast.client.id }), "CONTACT_UNLINK")
         }
         "retryNotice" => (admin, json!({ "noticeId": failed_notice(app).await }), "NOTICE_RETRY"),
         "addComment" | "editComment" | "deleteComment" => {
@@ -310,5 +329,101 @@ each_database! {
         let token = app.service.create_scoped_token(TokenOwner::Integration, "Archive", Some(&scopes), None).await.unwrap();
         let answer = app.graphql(Some(&token.secret), "{ auditLog { totalCount } }", json!({})).await;
         assert!(answer["data"]["auditLog"]["totalCount"].is_u64(), "{answer:#}");
+    }
+
+    async fn the_log_opens_nothing_that_a_token_keeps_shut(app) {
+        let key = app.file_ticket().await;
+        let said = json!({ "ticketId": key, "body": "Their secret handshake.", "visibility": "INTERNAL" });
+        app.make(&app.cast.operations, "addComment", "comment", said, "id").await;
+        app.change(&app.cast.operations, "updateTicket", json!({ "ticketId": key, "facts": { "browser": "Netscape" } })).await;
+        let person = json!({ "personId": app.cast.qa.id, "name": "Quintus Quiet" });
+        app.make(&app.cast.administrator, "updatePerson", "person", person, "id").await;
+        let contact = json!({ "contactId": app.cast.client.id, "name": "Clara Calm" });
+        app.make(&app.cast.operations, "updateContact", "contact", contact, "id").await;
+        // What each scope opens, beside the log itself.
+        let words = [
+            ("secret handshake", Scope::TicketsRead), ("Netscape", Scope::TicketsRead), ("CSV export", Scope::TicketsRead),
+            ("Quintus Quiet", Scope::DirectoryRead), ("Clara Calm", Scope::DirectoryRead),
+            ("carla.client@example.com", Scope::DirectoryRead),
+        ];
+        let all: Vec<_> = words.map(|(word, _)| word).to_vec();
+        let read = async |member: &Member| {
+            let entries = app.ask(member, ENTRIES, json!({})).await["auditLog"]["nodes"].take();
+            let query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on AuditEntry { before after } } }";
+            let ids: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["id"].clone()).collect();
+            let nodes = app.ask(member, query, json!({ "ids": ids })).await;
+            let sides = |entry: &Value| json!({ "before": entry["before"], "after": entry["after"] });
+            let listed: Vec<_> = entries.as_array().unwrap().iter().map(sides).collect();
+            assert_eq!(nodes["nodes"], json!(listed), "a node says what the list says");
+            entries
+        };
+        for opened in [None, Some(Scope::TicketsRead), Some(Scope::DirectoryRead), Some(Scope::Admin)] {
+            let scopes: Vec<_> = [Some(Scope::AuditRead), opened].into_iter().flatten().collect();
+            let token = app.service.create_scoped_token(TokenOwner::Integration, "Archive", Some(&scopes), None).await.unwrap();
+            let owner = TokenOwner::Person(app.cast.administrator.id.parse().unwrap());
+            let narrow = app.service.create_scoped_token(owner, "narrow", Some(&scopes), None).await.unwrap();
+            for token in [token, narrow] {
+                let member = Member { token: token.secret, ..app.cast.administrator.clone() };
+                let entries = read(&member).await;
+                let told = entries.as_array().unwrap().iter().map(|entry| format!("{} {}", entry["before"], entry["after"]));
+                let told = told.collect::<String>();
+                for (word, scope) in words {
+                    let expected = opened == Some(scope) || opened == Some(Scope::Admin);
+                    assert_eq!(told.contains(word), expected, "{scopes:?}: {word}");
+                }
+                if opened.is_none() {
+                    let added = entries.as_array().unwrap().iter().find(|entry| entry["action"] == "COMMENT_ADD").unwrap();
+                    let ticket = app.ticket(&app.cast.qa, &key, "id").await["id"].take();
+                    assert_eq!(added["after"], json!({ "ticketId": ticket, "visibility": "***", "body": "***" }));
+                    assert_eq!(added["actorId"], json!(app.cast.operations.id));
+                }
+            }
+        }
+        let whole = read(&app.cast.administrator).await.to_string();
+        assert!(all.iter().all(|word| whole.contains(word)), "an administrator reads all of it");
+    }
+
+    async fn words_that_were_deleted_are_kept_nowhere(app) {
+        let cast = &app.cast;
+        let key = app.file_ticket().await;
+        app.change(&cast.client, "watchTicket", json!({ "ticketId": key })).await;
+        let said = json!({ "ticketId": key, "body": "zebra with a typo", "visibility": "CLIENT" });
+        let comment = app.make(&cast.operations, "addComment", "comment", said, "id").await["id"].clone();
+        let smtp = SmtpSink::start().await;
+        app.deliver(&smtp).await;
+        assert!(smtp.log().received.iter().any(|mail| mail.parsed().text.contains("zebra with a typo")), "it was mailed");
+        let edit = json!({ "commentId": comment, "body": "zebra without one" });
+        app.make(&cast.operations, "editComment", "comment", edit, "id").await;
+        let file = json!({
+            "ticketId": key, "fileName": "zebra.png", "contentType": "image/png", "size": 33, "commentId": comment,
+        });
+        app.make(&cast.operations, "requestUpload", "attachment", file.clone(), "id").await;
+        let mut other = file;
+        other["commentId"] = Value::Null;
+        let other = app.make(&cast.operations, "requestUpload", "attachment", other, "id").await["id"].clone();
+        let kept = async || {
+            let rows = footprint(app).await.into_iter().filter(|(_, rows)| rows.contains("zebra"));
+            rows.map(|(table, _)| table).filter(|table| table != "attachment").collect::<Vec<_>>()
+        };
+        assert!(kept().await.contains(&"audit_entry".to_owned()) && kept().await.contains(&"notice".to_owned()));
+        app.make(&cast.operations, "deleteAttachment", "attachment", json!({ "attachmentId": other }), "id").await;
+        app.make(&cast.administrator, "deleteComment", "comment", json!({ "commentId": comment }), "id").await;
+        assert_eq!(kept().await, Vec::<String>::new());
+        // The rows of removed files go with the next sweep, together with their bytes.
+        app.advance(TimeDelta::minutes(76));
+        app.service.sweep_attachments().await.unwrap();
+        assert!(footprint(app).await.values().all(|rows| !rows.contains("zebra")));
+        let about = |id: &Value| log_of(app, id.as_str().unwrap().to_owned());
+        let entries = about(&comment).await;
+        assert_eq!(entries[0]["before"], json!({ "body": "[erased]" }));
+        assert_eq!(entries[0]["after"], json!({ "body": null }));
+        assert_eq!(entries[1]["after"]["body"], "[erased]", "that it was edited is known still");
+        assert_eq!(about(&other).await[0]["before"]["fileName"], "[erased]");
+        // What the command line carries elsewhere is the same log.
+        let exported = app.service.audit_export(&Actor::System, &AuditFilter::default(), Window::first(100)).await.unwrap();
+        assert!(!format!("{:?}", exported.rows).contains("zebra"));
+        let ticket = app.ticket(&cast.qa, &key, "notices { kind state }").await;
+        assert!(ticket["notices"].to_string().contains("COMMENT_ADDED"), "that it was mailed is known still");
+        app.deliver(&smtp).await;
     }
 }

@@ -1,13 +1,26 @@
 //! Asking the client, and the answer.
 
 use chrono::TimeDelta;
+use entity::contact;
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use secondline::{
+    domain::actor::Actor,
+    store::{self, connection},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
     checks::{each, pairs},
     client, each_database,
 };
+
+/// Whether somebody waits for a lock in this database.
+async fn is_anybody_waiting(db: &impl ConnectionTrait) -> bool {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().unwrap();
+    row.try_get_by_index::<i64>(0).unwrap() > 0
+}
 
 each_database! {
     async fn a_question_stops_the_clock_until_the_answer(app) {
@@ -46,6 +59,54 @@ each_database! {
             json!({ "kind": "CLARIFICATION_ANSWERED", "text": "Firefox" }),
         ]);
         assert_eq!(ticket["version"], 3);
+    }
+
+    async fn a_contact_who_left_is_neither_asked_nor_waited_for(app) {
+        let cast = &app.cast;
+        let (asked, other) = (app.file_ticket().await, app.file_ticket().await);
+        let question = json!({ "ticketId": asked, "question": "Which browser?" });
+        app.change(&cast.operations, "askClient", question.clone()).await;
+        app.advance(TimeDelta::hours(1));
+        let left = json!({ "contactId": cast.client.id, "isActive": false });
+        app.make(&cast.operations, "updateContact", "contact", left, "isActive").await;
+        let select = "sla { status dueAt elapsed } history { kind reason } notices { kind person { name } } clarifications { answer }";
+        let ticket = app.ticket(&cast.operations, &asked, select).await;
+        assert_eq!(ticket["sla"], json!({ "status": "ON_TRACK", "dueAt": "2026-06-02T10:00:00+00:00", "elapsed": "PT0S" }));
+        assert_eq!(ticket["history"][2], json!({ "kind": "CLOCK_RESUMED", "reason": "the contact who was asked has left" }));
+        let told = json!({ "kind": "PAUSE_ENDED", "person": { "name": cast.operations.name } });
+        assert!(ticket["notices"].as_array().unwrap().contains(&told), "{ticket:#}");
+        assert_eq!(ticket["clarifications"], json!([{ "answer": null }]), "a colleague can still answer it");
+        let question = json!({ "ticketId": other, "question": "Which browser?" });
+        let payload = app.mutate(&cast.operations, "askClient", question.clone(), "ticket { id }").await;
+        let message = payload["userErrors"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with("Carla Client, the ticket's contact, has left"), "{message}");
+        let refused = app.refusal_without_trace(&cast.operations, &other, "askClient", question).await;
+        assert_eq!(refused, pairs(&[("INVALID", "")]));
+        let answer = json!({ "ticketId": asked, "answer": "Firefox, says a colleague." });
+        app.change(&cast.operations, "recordClientAnswer", answer).await;
+        let drifts = app.service.verify_clocks(&Actor::System, None).await.unwrap().drifts;
+        assert!(drifts.is_empty(), "the history has it, too");
+    }
+
+    async fn a_question_to_a_contact_who_leaves_at_that_moment_is_refused(app) {
+        let cast = &app.cast;
+        let key = app.file_ticket().await;
+        let leaving = connection::begin(&app.db).await.unwrap();
+        let row = store::directory::contact(&leaving, cast.client.id.parse().unwrap()).await.unwrap().unwrap();
+        store::directory::save_contact(&leaving, &mut contact::Model { active: false, ..row }).await.unwrap();
+        let question = json!({ "ticketId": key, "question": "Which browser?" });
+        let asking = app.mutate(&cast.operations, "askClient", question, "ticket { id }");
+        let leave = async {
+            // On PostgreSQL until the question waits for the contact; on SQLite who writes is alone anyway.
+            while app.db.get_database_backend() == DbBackend::Postgres && !is_anybody_waiting(&leaving).await {
+                tokio::task::yield_now().await;
+            }
+            leaving.commit().await.unwrap();
+        };
+        let within = std::time::Duration::from_secs(10);
+        let (asked, ()) = tokio::time::timeout(within, async { tokio::join!(asking, leave) }).await.expect("it waits");
+        assert_eq!(asked["userErrors"][0]["code"], "INVALID", "{asked:#}");
+        assert_eq!(app.ticket(&cast.operations, &key, "sla { status }").await["sla"]["status"], "ON_TRACK");
     }
 
     async fn the_client_answers_and_whoever_asked_is_told(app) {

@@ -1,7 +1,11 @@
 //! Companies, contacts, people and subtypes.
 
+use entity::contact;
 use futures_util::future::join_all;
-use secondline::store::directory::PersonWithTeams;
+use secondline::{
+    service::addresses::AddressProblem,
+    store::{self, directory::PersonWithTeams},
+};
 use serde_json::{Value, json};
 
 use crate::support::{Cast, Member, checks::pairs, each_database, staff};
@@ -132,6 +136,118 @@ each_database! {
         let input = json!({ "companyId": "company_00000000000000000000000000000001", "name": "X", "email": "x@example.com" });
         let refused = app.refusal_of(&cast.operations, "createContact", "contact", input).await;
         assert_eq!(refused, pairs(&[("UNKNOWN", "companyId")]));
+    }
+
+    async fn staff_and_contacts_share_no_address(app) {
+        let cast = &app.cast;
+        let (admin, acme) = (&cast.administrator, cast.acme.id.to_string());
+        let [of_client, of_staff] = [&cast.client.email, &cast.qa.email].map(|email| email.to_uppercase());
+        for (mutation, object, input) in [
+            ("createContact", "contact", json!({ "companyId": acme, "name": "Eve", "email": of_staff })),
+            ("updateContact", "contact", json!({ "contactId": cast.client.id, "email": of_staff })),
+            ("createPerson", "person", json!({ "name": "Eve", "email": of_client })),
+            ("updatePerson", "person", json!({ "personId": cast.qa.id, "email": of_client })),
+        ] {
+            let payload = app.mutate(admin, mutation, input, &format!("{object} {{ id }}")).await;
+            let problem = &payload["userErrors"][0];
+            assert_eq!((&problem["code"], &problem["field"]), (&json!("ALREADY_EXISTS"), &json!("email")), "{mutation}");
+            assert!(problem["message"].as_str().unwrap().contains("has this mail address"), "{problem}");
+        }
+        // Who left has it still, for their history is theirs.
+        app.make(admin, "updatePerson", "person", json!({ "personId": cast.qa.id, "isActive": false }), "id").await;
+        let input = json!({ "companyId": acme, "name": "Eve", "email": of_staff });
+        assert_eq!(app.refusal_of(admin, "createContact", "contact", input).await, pairs(&[("ALREADY_EXISTS", "email")]));
+    }
+
+    async fn of_those_who_take_an_address_at_once_one_gets_it(app) {
+        let (admin, acme, globex) = (&app.cast.administrator, app.cast.acme.id.to_string(), app.cast.globex.id.to_string());
+        for round in 0..8 {
+            let email = format!("both.{round}@example.com");
+            let contact = json!({ "companyId": if round % 2 == 0 { &acme } else { &globex }, "name": "Eve", "email": email });
+            let person = json!({ "name": "Eve", "email": email });
+            let (contacts, people) = tokio::join!(
+                app.mutate(admin, "createContact", contact, "made: contact { id }"),
+                app.mutate(admin, "createPerson", person, "made: person { id }"),
+            );
+            let made = [&contacts, &people].into_iter().filter(|payload| payload["made"].is_object()).count();
+            assert_eq!(made, 1, "{contacts:#} {people:#}");
+        }
+        assert_eq!(app.service.address_problems().await.unwrap(), []);
+    }
+
+    async fn an_address_that_others_read_otherwise_is_refused(app) {
+        let cast = &app.cast;
+        for (email, advice) in [
+            ("mar\u{212a}@example.com", "write mark@example.com"), ("É@example.com", "write é@example.com"),
+            ("e\u{301}@example.com", "write é@example.com"), ("eve@\u{ff45}xample.com", "write eve@example.com"),
+            ("ma\u{200b}rk@example.com", "type it anew"),
+        ] {
+            for (mutation, object, input) in [
+                ("createContact", "contact", json!({ "companyId": cast.acme.id.to_string(), "name": "Eve", "email": email })),
+                ("createPerson", "person", json!({ "name": "Eve", "email": email })),
+                ("updateContact", "contact", json!({ "contactId": cast.client.id, "email": email })),
+                ("updatePerson", "person", json!({ "personId": cast.qa.id, "email": email })),
+            ] {
+                let payload = app.mutate(&cast.administrator, mutation, input, &format!("{object} {{ id }}")).await;
+                let problem = &payload["userErrors"][0];
+                assert_eq!((&problem["code"], &problem["field"]), (&json!("INVALID"), &json!("email")), "{mutation} {email:?}");
+                assert!(problem["message"].as_str().unwrap().contains(advice), "{problem}");
+            }
+        }
+        let input = json!({ "name": "Eve", "email": "É.Eve@example.com".replace('É', "é") });
+        app.make(&cast.administrator, "createPerson", "person", input, "id").await;
+    }
+
+    async fn what_an_earlier_version_stored_goes_on_to_work(app) {
+        let cast = &app.cast;
+        let client = store::directory::contact(&app.db, cast.client.id.parse().unwrap()).await.unwrap().unwrap();
+        let mut old = contact::Model { email: "e\u{301}ve@example.com".to_owned(), ..client };
+        store::directory::save_contact(&app.db, &mut old).await.unwrap();
+        let found = app.service.contacts_by_email("E\u{301}VE@example.com").await.unwrap();
+        assert_eq!(found.len(), 1, "it is found as it is written");
+        assert_eq!(app.service.address_problems().await.unwrap(), [AddressProblem::OfContact(Box::new(old.clone()))]);
+        let input = json!({ "contactId": cast.client.id, "name": "Eve", "email": old.email });
+        let changed = app.make(&cast.operations, "updateContact", "contact", input, "name email").await;
+        assert_eq!(changed, json!({ "name": "Eve", "email": old.email }), "what stays is not judged again");
+        app.ask(&cast.client, "{ viewer { contact { id } } }", json!({})).await;
+        let input = json!({ "contactId": cast.client.id, "email": "éve@example.com" });
+        app.make(&cast.operations, "updateContact", "contact", input, "id").await;
+        assert_eq!(app.service.address_problems().await.unwrap(), []);
+    }
+
+    async fn people_are_found_by_address_in_either_case_and_by_whether_they_left(app) {
+        let cast = &app.cast;
+        let input = json!({ "contactId": cast.client.id, "isActive": false });
+        app.make(&cast.operations, "updateContact", "contact", input, "id").await;
+        let email = cast.client.email.to_uppercase();
+        for (filter, names) in [
+            (json!({ "email": { "eq": email } }), json!([{ "name": cast.client.name, "isActive": false }])),
+            (json!({ "email": { "in": [email] } }), json!([{ "name": cast.client.name, "isActive": false }])),
+            (json!({ "email": { "contains": "CARLA" } }), json!([{ "name": cast.client.name, "isActive": false }])),
+            (json!({ "email": { "neq": email } }), json!([{ "name": cast.other_client.name, "isActive": true }])),
+            (json!({ "email": { "contains": "CAR\u{212a}" } }), json!([])),
+            (json!({ "isActive": true }), json!([{ "name": cast.other_client.name, "isActive": true }])),
+            (json!({ "isActive": false }), json!([{ "name": cast.client.name, "isActive": false }])),
+        ] {
+            let query = "query($filter: ContactFilter) { contacts(filter: $filter) { nodes { name isActive } } }";
+            let found = app.ask(&cast.qa, query, json!({ "filter": filter })).await;
+            assert_eq!(found["contacts"]["nodes"], names, "{filter}");
+        }
+        let query = "query($filter: PersonFilter) { people(filter: $filter) { nodes { name } } }";
+        let found = app.ask(&cast.qa, query, json!({ "filter": { "email": { "eq": cast.qa.email.to_uppercase() } } })).await;
+        assert_eq!(found["people"]["nodes"], json!([{ "name": cast.qa.name }]));
+        let query = "{ contacts(filter: { isActive: true }) { totalCount } }";
+        assert_eq!(app.error(Some(&cast.other_client.token), query, json!({})).await, "BAD_INPUT");
+        let seen = app.ask(&cast.other_client, "{ contacts { nodes { isActive } } }", json!({})).await;
+        assert_eq!(seen["contacts"]["nodes"], json!([{ "isActive": true }]), "of oneself");
+    }
+
+    async fn nobody_files_a_ticket_for_a_contact_who_left(app) {
+        let cast = &app.cast;
+        let input = json!({ "contactId": cast.client.id, "isActive": false });
+        app.make(&cast.operations, "updateContact", "contact", input, "id").await;
+        let refused = app.refusal(&cast.operations, "createTicket", app.filing().await).await;
+        assert_eq!(refused, pairs(&[("INVALID", "contactId")]));
     }
 
     async fn particulars_are_checked_all_at_once(app) {

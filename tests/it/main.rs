@@ -9,6 +9,7 @@ mod audit;
 mod bad_input;
 mod clarifications;
 mod clocks;
+mod commands;
 mod comments;
 mod delivery;
 mod directory;
@@ -25,6 +26,7 @@ mod outbox;
 mod paging;
 mod plans;
 mod policies;
+mod private;
 mod process_death;
 mod process_life;
 mod readme;
@@ -49,7 +51,11 @@ mod tickets;
 mod transactions;
 mod transport;
 mod two_servers;
+<<<<<<< HEAD
 mod upgrades;
+=======
+mod upgrade;
+>>>>>>> work/identity
 mod vectors;
 mod visibility;
 mod walk;

@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
+use entity::{contact, id::ContactId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secondline::{
     domain::actor::{Actor, Staff},
     graphql::admission::Policy,
     http::HttpState,
     oidc::{ALGORITHMS, GROUPS_CLAIM, LEEWAY_S, Provider, Settings},
-    service::{Service, ServiceError, sessions::Session},
+    service::{Service, ServiceError, addresses::AddressProblem, sessions::Session, tokens::TokenOwner},
+    store,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::support::{
-    START, TestApp, each_database,
+    Member, START, TestApp,
+    checks::pairs,
+    each_database,
     issuer::{Issuer, IssuerKey, Trouble},
 };
 
@@ -86,6 +90,15 @@ async fn answer(service: &Service, token: &str) -> (u16, Value) {
         status,
         if body["errors"].is_array() { body["errors"][0]["extensions"]["code"].clone() } else { body["data"].clone() },
     )
+}
+
+/// A contact with a member of staff's address, as an earlier version let them be.
+async fn shared_address(app: &TestApp, member: &Member) -> contact::Model {
+    let client = app.cast.client.id.parse().unwrap();
+    let client = store::directory::contact(&app.db, client).await.unwrap().unwrap();
+    let both = contact::Model { id: app.clock.new_id(ContactId), email: member.email.clone(), ..client };
+    store::directory::insert_contact(&app.db, both.clone()).await.unwrap();
+    both
 }
 
 fn staff(session: Option<Session>) -> Staff {
@@ -232,21 +245,112 @@ each_database! {
             assert_eq!(answer(&service, &token).await, (403, json!("FORBIDDEN")));
         }
         assert!(refusal(&service, &sign(of("nobody@example.com"))).await.contains("nobody here has"));
-        for (mutation, object, input) in [
-            ("createContact", "contact", json!({ "companyId": cast.acme.id.to_string(), "name": "Both", "email": cast.tech.email })),
-            ("createContact", "contact", json!({ "companyId": cast.acme.id.to_string(), "name": "Twice", "email": cast.other_client.email })),
-        ] {
-            app.make(&cast.administrator, mutation, object, input, "id").await;
-        }
-        for email in [&cast.tech.email, &cast.other_client.email] {
-            assert!(refusal(&service, &sign(of(email))).await.contains("several people"), "{email}");
-        }
+        let twice = json!({ "companyId": cast.acme.id.to_string(), "name": "Twice", "email": cast.other_client.email });
+        let twice = app.make(&cast.administrator, "createContact", "contact", twice, "id").await;
+        assert!(refusal(&service, &sign(of(&cast.other_client.email))).await.contains("several people"));
+        let left = json!({ "contactId": twice["id"], "isActive": false });
+        app.make(&cast.administrator, "updateContact", "contact", left, "id").await;
+        assert!(session(&service, &sign(of(&cast.other_client.email))).await.is_some(), "who left is not meant");
         assert!(session(&service, &sign(of(&cast.qa.email))).await.is_some());
         let usurper = with(of(&cast.qa.email), "sub", json!("somebody else"));
         assert!(refusal(&service, &sign(usurper)).await.contains("linked to another account"));
         let input = json!({ "personId": cast.qa.id, "isActive": false });
         app.make(&cast.administrator, "updatePerson", "person", input, "id").await;
         assert_eq!(answer(&service, &sign(of(&cast.qa.email))).await, (401, json!("UNAUTHENTICATED")));
+    }
+
+    async fn an_address_that_is_folded_to_anothers_is_nobodys(app) {
+        let issuer = Issuer::start().await;
+        let service = believing(app, &settings(&issuer));
+        let sign = |email: &str| issuer.sign(IssuerKey::One, Some("one"), &claims(&issuer, email));
+        let input = json!({ "name": "Mark", "email": "mark@example.com", "isAdministrator": true });
+        let mark = app.make(&app.cast.administrator, "createPerson", "person", input, "id").await["id"].clone();
+        for other in [
+            "mar\u{212a}@example.com", "MAR\u{212a}@EXAMPLE.COM", "\u{ff4d}ark@example.com", "mark@\u{ff45}xample.com",
+            "m\u{e1}rk@example.com", "mark@example.com.", "mar\u{200b}k@example.com", "mark@example.com\u{a0}",
+        ] {
+            assert!(refusal(&service, &sign(other)).await.contains("nobody here has"), "{other:?}");
+            assert_eq!(answer(&service, &sign(other)).await, (403, json!("FORBIDDEN")), "{other:?}");
+        }
+        let linked = staff(session(&service, &sign("MARK@Example.com")).await);
+        assert_eq!((json!(linked.id.to_string()), linked.administrator), (mark, true));
+    }
+
+    async fn a_contact_and_a_member_of_staff_with_one_address_sign_in_as_neither(app) {
+        let issuer = Issuer::start().await;
+        let service = believing(app, &settings(&issuer));
+        let token = issuer.sign(IssuerKey::One, Some("one"), &claims(&issuer, &app.cast.tech.email));
+        let both = shared_address(app, &app.cast.tech).await;
+        let said = refusal(&service, &token).await;
+        assert!(said.contains("both a member of staff and a contact") && said.contains("administrator"), "{said}");
+        let [AddressProblem::Shared(found)] = &service.address_problems().await.unwrap()[..] else { panic!("not found") };
+        assert_eq!((found.0.id.to_string(), found.1.id), (app.cast.tech.id.clone(), both.id));
+        // An administrator mends it, and then it is the member of staff.
+        let input = json!({ "contactId": both.id.to_string(), "email": "another@example.com" });
+        app.make(&app.cast.administrator, "updateContact", "contact", input, "id").await;
+        assert_eq!(staff(session(&service, &token).await).id.to_string(), app.cast.tech.id);
+        assert_eq!(service.address_problems().await.unwrap(), []);
+    }
+
+    async fn a_contact_who_left_does_not_sign_in(app) {
+        let issuer = Issuer::start().await;
+        let service = believing(app, &settings(&issuer));
+        let client = &app.cast.client;
+        let token = issuer.sign(IssuerKey::One, Some("one"), &claims(&issuer, &client.email));
+        let active = async |active: bool| {
+            let input = json!({ "contactId": client.id, "isActive": active });
+            app.make(&app.cast.operations, "updateContact", "contact", input, "isActive").await
+        };
+        assert_eq!(active(false).await, json!({ "isActive": false }));
+        assert!(refusal(&service, &token).await.contains("has left"), "nobody is linked");
+        assert_eq!(answer(&service, &client.token).await, (401, json!("UNAUTHENTICATED")));
+        active(true).await;
+        let begun = session(&service, &token).await.unwrap();
+        let by_own_token = session(&service, &client.token).await.unwrap();
+        active(false).await;
+        assert_eq!(answer(&service, &token).await, (401, json!("UNAUTHENTICATED")), "linked by now");
+        for session in [&begun, &by_own_token] {
+            assert_eq!(service.renew(session).await.unwrap(), None);
+        }
+        assert!(app.service.create_token(TokenOwner::Contact(client.id.parse().unwrap()), "late", None).await.is_err());
+        active(true).await;
+        assert!(service.renew(&begun).await.unwrap().is_some());
+    }
+
+    async fn whoever_is_unlinked_is_signed_out_and_another_account_takes_their_place(app) {
+        let issuer = Issuer::start().await;
+        let service = believing(app, &settings(&issuer));
+        let cast = &app.cast;
+        for (member, unlink, reference, object) in [
+            (&cast.qa, "unlinkPerson", "personId", "person"), (&cast.client, "unlinkContact", "contactId", "contact"),
+        ] {
+            let of = |subject: &str| with(claims(&issuer, &member.email), "sub", json!(format!("{subject} {object}")));
+            let sign = |claims: &Value| issuer.sign(IssuerKey::One, Some("one"), claims);
+            // Somebody who had the address before.
+            let former = sign(&of("former"));
+            let begun = session(&service, &former).await.unwrap();
+            let present = sign(&of("present"));
+            assert!(refusal(&service, &present).await.contains("linked to another account"));
+            let input = json!({ reference: member.id, "expectedVersion": 2 });
+            let unlinked = app.make(&cast.administrator, unlink, object, input, "id version").await;
+            assert_eq!(unlinked, json!({ "id": member.id, "version": 3 }));
+            assert_eq!(service.renew(&begun).await.unwrap(), None, "a session does not link anew");
+            assert!(session(&service, &present).await.is_some());
+            assert!(refusal(&service, &former).await.contains("linked to another account"));
+            let log = app.ask(&cast.administrator, "{ auditLog(first: 2) { nodes { action target before after } } }", json!({})).await;
+            let [link, cut] = &log["auditLog"]["nodes"].as_array().unwrap()[..] else { panic!("{log}") };
+            let subject = json!(format!("{} former {object}", issuer.url));
+            let kind = object.to_uppercase();
+            assert_eq!((&link["action"], &cut["action"]), (&json!(format!("{kind}_LINK")), &json!(format!("{kind}_UNLINK"))));
+            assert_eq!((&cut["target"], &cut["before"]["oidcSubject"]), (&json!(member.id), &subject));
+            assert_eq!(cut["after"], json!({ "oidcSubject": null }));
+        }
+        // Once more is nothing to note.
+        let input = json!({ "personId": cast.tech.id });
+        assert_eq!(app.make(&cast.administrator, "unlinkPerson", "person", input, "version").await, json!({ "version": 1 }));
+        let input = json!({ "personId": cast.qa.id, "expectedVersion": 1 });
+        let stale = app.refusal_of(&cast.administrator, "unlinkPerson", "person", input).await;
+        assert_eq!(stale, pairs(&[("STALE_VERSION", "expectedVersion")]));
     }
 
     async fn groups_stand_in_place_of_stored_roles_where_they_mean_something(app) {

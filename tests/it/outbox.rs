@@ -70,6 +70,27 @@ async fn retry(app: &TestApp, member: &Member, notice: &Value) -> String {
 }
 
 each_database! {
+    async fn whoever_left_gets_no_mail_that_still_waits(app) {
+        let (client, qa) = (&app.cast.client, &app.cast.qa);
+        let key = app.file_ticket().await;
+        app.change(&app.cast.operations, "assignTicket", json!({ "ticketId": key, "assigneeId": qa.id })).await;
+        app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
+        let admin = &app.cast.administrator;
+        app.make(admin, "updateContact", "contact", json!({ "contactId": client.id, "isActive": false }), "id").await;
+        app.make(admin, "updatePerson", "person", json!({ "personId": qa.id, "isActive": false }), "id").await;
+        let smtp = SmtpSink::start().await;
+        let done = app.deliver(&smtp).await;
+        // The third tells whoever had the ticket that nothing holds its clock any more.
+        assert_eq!((done.cancelled, done.sent), (3, 0), "{done:?}");
+        let addresses: Vec<_> = smtp.log().received.iter().flat_map(|mail| mail.to.clone()).collect();
+        assert!(!addresses.contains(&client.email) && !addresses.contains(&qa.email), "{addresses:?}");
+        let ticket = app.ticket(&app.cast.tech, &key, "notices { kind state detail }").await;
+        for kind in ["ASSIGNED", "CLARIFICATION_REQUESTED"] {
+            let told = json!({ "kind": kind, "state": "CANCELLED", "detail": "its recipient had left" });
+            assert!(ticket["notices"].as_array().unwrap().contains(&told), "{ticket:#}");
+        }
+    }
+
     async fn a_mail_that_is_put_off_waits_longer_each_time_and_is_sent_once(app) {
         let key = promised(app).await;
         let smtp = SmtpSink::start().await;

@@ -119,6 +119,12 @@ async fn all_visits(app: &TestApp) -> (Vec<Visit>, BTreeMap<entity::id::TicketId
     (visits, tickets.into_iter().map(|(id, view)| (id, view.ticket)).collect())
 }
 
+/// Lines of cells without a comma, each cell in quotes.
+fn quoted(lines: &str) -> String {
+    let line = |line: &str| format!("\"{}\"\r\n", line.replace(',', "\",\""));
+    lines.split_terminator("\r\n").map(line).collect()
+}
+
 async fn csv(app: &TestApp, token: Option<&str>, path: &str) -> (u16, String) {
     let mut request = Request::get(path);
     if let Some(token) = token {
@@ -248,12 +254,12 @@ each_database! {
 
         let path = "/reports/sla.csv?from=2026-06-01T00:00:00Z&to=2026-07-01T00:00:00Z&groupBy=STAGE,COMPANY";
         let (status, text) = csv(app, Some(&operations_manager.token), path).await;
-        assert_eq!((status, text.as_str()), (200, "stage,team,company,tier,priority,assignee,category,visits,met,missed,excused,\
+        assert_eq!((status, text), (200, quoted("stage,team,company,tier,priority,assignee,category,visits,met,missed,excused,\
             without_clock,paused,paused_hours,working_hours,median_hours,p90_hours,p95_hours\r\n\
             Validating,,Acme,,,,,2,2,0,0,0,0,0.0000,3.0000,1.0000,2.0000,2.0000\r\n\
-            Replicating,,Acme,,,,,1,1,0,0,0,0,0.0000,1.0000,1.0000,1.0000,1.0000\r\n"));
+            Replicating,,Acme,,,,,1,1,0,0,0,0,0.0000,1.0000,1.0000,1.0000,1.0000\r\n")));
         let (_, text) = csv(app, Some(&operations_manager.token), &format!("{path}&part=lost-by-teams")).await;
-        assert_eq!(text, "from,to,de_escalations,lost_hours\r\nQA,Operations,1,2.0000\r\n");
+        assert_eq!(text, quoted("from,to,de_escalations,lost_hours\r\nQA,Operations,1,2.0000\r\n"));
         for (token, path, status) in [
             (None, path, 401),
             (Some(&qa.token), path, 403),
@@ -298,11 +304,12 @@ each_database! {
         assert_eq!(app.error(Some(&operations_manager.token), query, json!({ "days": 367 })).await, "BAD_INPUT");
         assert_eq!(app.error(Some(&qa.token), query, json!({ "days": 3 })).await, "FORBIDDEN");
 
-        let name = json!({ "companyId": app.cast.acme.id.to_string(), "name": "=HYPERLINK(\"https://evil.example\"),\"Acme\"" });
+        let name = json!({ "companyId": app.cast.acme.id.to_string(), "name": "=HYPERLINK(\"https://evil.example\");=1" });
         app.make(operations, "updateCompany", "company", name, "id").await;
         let (status, text) = csv(app, Some(&operations_manager.token), "/reports/forecast.csv?days=1").await;
-        assert_eq!((status, text.as_str()), (200, format!("ticket,subject,company,stage,team,assignee,late_at,is_late\r\n\
-            {late},Export stops at row 1000,\"'=HYPERLINK(\"\"https://evil.example\"\"),\"\"Acme\"\"\",Validating,Operations,,2026-06-01T17:00:00Z,true\r\n\
-            {soon},Export stops at row 1000,\"'=HYPERLINK(\"\"https://evil.example\"\"),\"\"Acme\"\"\",Validating,Operations,,2026-06-03T10:00:00Z,false\r\n").as_str()));
+        let company = "'=HYPERLINK(\"\"https://evil.example\"\");'=1";
+        assert_eq!((status, text), (200, quoted(&format!("ticket,subject,company,stage,team,assignee,late_at,is_late\r\n\
+            {late},Export stops at row 1000,{company},Validating,Operations,,2026-06-01T17:00:00Z,true\r\n\
+            {soon},Export stops at row 1000,{company},Validating,Operations,,2026-06-03T10:00:00Z,false\r\n"))));
     }
 }

@@ -7,7 +7,7 @@ mod acts;
 mod callers;
 mod crawl;
 mod doing;
-mod footprint;
+pub mod footprint;
 mod hearing;
 mod judge;
 mod leaks;

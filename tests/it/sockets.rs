@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use entity::id::PersonId;
-use secondline::service::tokens::TokenOwner;
+use secondline::{
+    domain::actor::Actor,
+    service::{contacts::ContactInput, tokens::TokenOwner},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -140,5 +143,24 @@ each_database! {
         let input = json!({ "personId": app.cast.qa.id, "isActive": false });
         app.make(&app.cast.administrator, "updatePerson", "person", input, "id").await;
         assert_eq!(socket.receive().await.unwrap_err().0, 4403);
+    }
+
+    async fn a_contact_who_left_hears_no_more_on_any_replica(app) {
+        let addr = listen(app).await;
+        let subscription = "subscription { ticketEvents { kind } }";
+        let mut socket = Socket::open(addr, &app.cast.client.token).await;
+        socket.subscribe("1", subscription).await;
+        let mut other = Socket::open(addr, &app.cast.other_client.token).await;
+        other.subscribe("1", subscription).await;
+        // Another process writes it, as the command line does.
+        let input = ContactInput { active: Some(false), ..ContactInput::default() };
+        let id = app.cast.client.id.parse().unwrap();
+        app.replica().await.update_contact(&Actor::System, id, input, None).await.unwrap();
+        assert_eq!(socket.receive().await.unwrap_err().0, 4403);
+        other.subscribe("2", subscription).await;
+        assert_eq!(Socket::try_connect(addr, &[
+            ("sec-websocket-protocol", "graphql-transport-ws"),
+            ("authorization", &format!("Bearer {}", app.cast.client.token)),
+        ]).await, Err(401));
     }
 }

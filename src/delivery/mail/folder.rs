@@ -1,12 +1,13 @@
 //! Mails as files: one `.eml` each, for trying the product without a mail server.
 //!
-//! May import its parent's errors. Example: `var/mail/0198…@support.example.org.eml`, which every mail program opens.
+//! May import its parent's errors and `private_files`. Example: `var/mail/0198…@support.example.org.eml`, which every mail program opens.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::SendError;
+use crate::private_files;
 
 /// A folder that takes mails.
 pub struct Folder {
@@ -32,9 +33,9 @@ impl Folder {
 
 /// Writes under a temporary name, then renames.
 fn write(folder: &Path, message_id: &str, message: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    private_files::make_folder(folder)?;
     let unfinished = folder.join(format!(".{message_id}.part"));
-    let mut file = fs::File::create(&unfinished)?;
+    let mut file = private_files::create(&unfinished)?;
     file.write_all(message)?;
     file.sync_all()?;
     fs::rename(unfinished, folder.join(format!("{message_id}.eml")))

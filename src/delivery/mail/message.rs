@@ -3,6 +3,7 @@
 //! May import lettre and its parent's types. Example: a mail about `L2-123` carries
 //! `References: <ticket-L2-123@support.example.org>`, so that all mails of that ticket are one conversation.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
 
@@ -10,6 +11,11 @@ use super::{Envelope, SendError};
 
 /// Longest message id: it is also a file's name, of which most systems allow 255 bytes.
 const LONGEST_ID: usize = 200;
+
+/// What begins an encoded word (RFC 2047).
+const ENCODED_WORD: &str = "=?";
+/// Bytes of text in one encoded word: with its base64 and the header's name in front it fits into a line of 78 characters.
+const WORD_BYTES: usize = 42;
 
 /// Declares a header whose value is plain text.
 macro_rules! text_header {
@@ -50,6 +56,42 @@ text_header!(
     "List-Id"
 );
 
+/// What the mail is about.
+#[derive(Clone)]
+struct Subject(String);
+
+impl Header for Subject {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Subject")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    /// lettre leaves words of ASCII as they are, also those that look encoded, which mail programs then decode: with
+    /// `=?utf-8?q?…?=` somebody could write what no reader of the ticket sees. So a text with such a beginning is encoded whole.
+    fn display(&self) -> HeaderValue {
+        if !self.0.contains(ENCODED_WORD) {
+            return HeaderValue::new(Self::name(), self.0.clone());
+        }
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.clone(), encoded(&self.0))
+    }
+}
+
+/// A text as encoded words, one a line.
+fn encoded(text: &str) -> String {
+    let mut words = vec![String::new()];
+    for letter in text.chars() {
+        match words.last_mut() {
+            Some(word) if word.len() + letter.len_utf8() <= WORD_BYTES => word.push(letter),
+            _ => words.push(letter.to_string()),
+        }
+    }
+    let words: Vec<_> = words.iter().map(|word| format!("=?utf-8?b?{}?=", BASE64_STANDARD.encode(word))).collect();
+    words.join("\r\n ")
+}
+
 /// Builds the message of an envelope; whatever cannot stand in one is a permanent error.
 pub(super) fn build(envelope: &Envelope) -> Result<Message, SendError> {
     let id = &envelope.message_id;
@@ -63,7 +105,7 @@ pub(super) fn build(envelope: &Envelope) -> Result<Message, SendError> {
     let mut builder = Message::builder()
         .from(envelope.from.inner().clone())
         .to(Mailbox::new((!to_name.is_empty()).then_some(to_name), address))
-        .subject(one_line(&envelope.mail.subject))
+        .header(Subject(one_line(&envelope.mail.subject)))
         .date(envelope.date.into())
         .message_id(Some(format!("<{id}>")))
         .header(AutoSubmitted("auto-generated".into()))

@@ -154,6 +154,11 @@ impl Mailbox {
         Ok(Self(lettre::message::Mailbox::new((!name.is_empty()).then(|| name.to_owned()), address)))
     }
 
+    /// Its address, without the name.
+    pub fn address(&self) -> &str {
+        self.0.email.as_ref()
+    }
+
     /// The host of its address, for message ids.
     pub fn host(&self) -> &str {
         self.0.email.domain()

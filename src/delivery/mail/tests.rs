@@ -98,6 +98,32 @@ fn line_breaks_never_become_headers() {
 }
 
 #[test]
+fn what_somebody_wrote_is_never_decoded() {
+    for text in [
+        "=?utf-8?q?=45vil?=",
+        "Re: =?utf-8?b?RXZpbA==?= =?iso-8859-1?q?=45?=",
+        "[L2-1] a=?utf-8?q?=45?=b naïve 注文 \u{202e}",
+        "=?",
+        "a=?utf-8?Q?=45?=, \"b\" <c>",
+        &"=?utf-8?q?=45?= ".repeat(15),
+        &format!("=?{}", "é".repeat(190)),
+    ] {
+        let mut envelope = Envelope { to_name: text.into(), ..envelope() };
+        envelope.mail.subject = text.into();
+        let raw = raw(&envelope);
+        assert_eq!(header(&raw, "Subject").as_deref(), Some(text.trim()));
+        let mail = parse_mail(raw.as_bytes()).unwrap();
+        let to = mail.headers.get_first_header("To").unwrap();
+        let [mailparse::MailAddr::Single(to)] = &mailparse::addrparse_header(to).unwrap()[..] else { panic!("{raw}") };
+        assert_eq!((to.display_name.as_deref(), to.addr.as_str()), (Some(text.trim()), "ana@acme.example"));
+        let head = raw.split("\r\n\r\n").next().unwrap();
+        let subject = head.split("\r\nSubject: ").nth(1).unwrap().split("\r\nDate").next().unwrap();
+        assert!(format!("Subject: {subject}").lines().all(|line| line.len() <= 78), "{head}");
+        assert!(!head.contains("utf-8?q") && !head.contains("utf-8?Q") && !head.contains("iso-8859"), "{head}");
+    }
+}
+
+#[test]
 fn addresses_that_are_none_are_permanent_errors() {
     for address in [
         "",

@@ -44,8 +44,10 @@ pub struct ContactFilter {
     company_id: Option<IdFilter>,
     /// The name.
     name: Option<TextFilter>,
-    /// The mail address, which is kept in lower case. For staff.
+    /// The mail address; the case of ASCII letters does not count. For staff.
     email: Option<TextFilter>,
+    /// Whether they sign in and get mail. For staff.
+    is_active: Option<bool>,
 }
 
 impl ContactFilter {
@@ -54,10 +56,14 @@ impl ContactFilter {
         if self.email.is_some() && !is_internal {
             return Err(ApiError::bad_input("email is for staff to filter by"));
         }
+        if self.is_active.is_some() && !is_internal {
+            return Err(ApiError::bad_input("isActive is for staff to filter by"));
+        }
         let mut reading = Reading::default();
         let mut criteria = reading.each(ids(self.company_id), ContactCriterion::Company)?;
         criteria.extend(reading.texts(self.name, ContactCriterion::Name)?);
         criteria.extend(reading.texts(self.email, ContactCriterion::Email)?);
+        criteria.extend(self.is_active.map(ContactCriterion::Active));
         Ok(criteria)
     }
 }
@@ -67,7 +73,7 @@ impl ContactFilter {
 pub struct PersonFilter {
     /// The name.
     name: Option<TextFilter>,
-    /// The mail address, which is kept in lower case.
+    /// The mail address; the case of ASCII letters does not count.
     email: Option<TextFilter>,
     /// A team that they work in or manage.
     team: Option<TeamFilter>,

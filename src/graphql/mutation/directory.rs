@@ -14,7 +14,10 @@ use crate::{
         mutation::payloads,
         types::directory::{Company, Contact, Person, TicketSubtype},
     },
-    service::directory::{Particulars, PersonInput},
+    service::{
+        contacts::ContactInput,
+        directory::{Particulars, PersonInput},
+    },
     store::tickets::subtype_from_row,
 };
 
@@ -51,7 +54,7 @@ struct CreateContactInput {
     company_id: ID,
     /// The name.
     name: String,
-    /// The mail address; unique in the company.
+    /// The mail address; unique in the company, and none of a member of staff.
     email: String,
     /// The language of mails, as a BCP 47 tag; `en` by default.
     locale: Option<String>,
@@ -66,12 +69,32 @@ struct UpdateContactInput {
     contact_id: ID,
     /// The name.
     name: Option<String>,
-    /// The mail address; unique in the company.
+    /// The mail address; unique in the company, and none of a member of staff.
     email: Option<String>,
     /// The language of mails, as a BCP 47 tag.
     locale: Option<String>,
     /// The IANA zone in which mails tell times.
     time_zone: Option<String>,
+    /// Whether they sign in and get mail. Clocks that wait for the answer of one who leaves go on.
+    is_active: Option<bool>,
+    /// The version that you read; refused when somebody changed it since.
+    expected_version: Option<i32>,
+}
+
+/// A contact to be unlinked.
+#[derive(Debug, InputObject)]
+struct UnlinkContactInput {
+    /// The contact.
+    contact_id: ID,
+    /// The version that you read; refused when somebody changed it since.
+    expected_version: Option<i32>,
+}
+
+/// A member of staff to be unlinked.
+#[derive(Debug, InputObject)]
+struct UnlinkPersonInput {
+    /// The person.
+    person_id: ID,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
 }
@@ -81,7 +104,7 @@ struct UpdateContactInput {
 struct CreatePersonInput {
     /// The name.
     name: String,
-    /// The mail address; unique.
+    /// The mail address; unique, and none of a contact.
     email: String,
     /// The language of mails, as a BCP 47 tag; `en` by default.
     locale: Option<String>,
@@ -104,7 +127,7 @@ struct UpdatePersonInput {
     person_id: ID,
     /// The name.
     name: Option<String>,
-    /// The mail address; unique.
+    /// The mail address; unique, and none of a contact.
     email: Option<String>,
     /// The language of mails, as a BCP 47 tag.
     locale: Option<String>,
@@ -161,6 +184,11 @@ payloads! {
         /// The contact; null when refused.
         contact: Contact
     }
+    /// What `unlinkContact` answers.
+    UnlinkContactPayload {
+        /// The contact; null when refused.
+        contact: Contact
+    }
     /// What `createPerson` answers.
     CreatePersonPayload {
         /// The person; null when refused.
@@ -168,6 +196,11 @@ payloads! {
     }
     /// What `updatePerson` answers.
     UpdatePersonPayload {
+        /// The person; null when refused.
+        person: Person
+    }
+    /// What `unlinkPerson` answers.
+    UnlinkPersonPayload {
         /// The person; null when refused.
         person: Person
     }
@@ -242,7 +275,19 @@ impl DirectoryMutations {
         let particulars =
             Particulars { name: input.name, email: input.email, locale: input.locale, time_zone: input.time_zone };
         let actor = actor(context)?;
-        payload(service(context)?.update_contact(actor, id, particulars, input.expected_version).await.map(Contact))
+        let contact = ContactInput { particulars, active: input.is_active };
+        payload(service(context)?.update_contact(actor, id, contact, input.expected_version).await.map(Contact))
+    }
+
+    /// Unlinks a contact from their account at the OpenID Connect issuer, whose sessions end; whoever signs in next with their
+    /// verified mail address is linked. For Operations and managers.
+    async fn unlink_contact(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A contact to be unlinked.")] input: UnlinkContactInput,
+    ) -> Result<UnlinkContactPayload, ApiError> {
+        let id: ContactId = id::parse_reference(&input.contact_id);
+        payload(service(context)?.unlink_contact(actor(context)?, id, input.expected_version).await.map(Contact))
     }
 
     /// Makes a member of staff. For administrators.
@@ -293,6 +338,17 @@ impl DirectoryMutations {
         };
         let actor = actor(context)?;
         payload(service(context)?.update_person(actor, id, person, input.expected_version).await.map(Person::from))
+    }
+
+    /// Unlinks a member of staff from their account at the OpenID Connect issuer, whose sessions end; whoever signs in next with
+    /// their verified mail address is linked. For administrators.
+    async fn unlink_person(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A member of staff to be unlinked.")] input: UnlinkPersonInput,
+    ) -> Result<UnlinkPersonPayload, ApiError> {
+        let id: PersonId = id::parse_reference(&input.person_id);
+        payload(service(context)?.unlink_person(actor(context)?, id, input.expected_version).await.map(Person::from))
     }
 
     /// Adds a subtype to a category. For administrators.

@@ -105,7 +105,8 @@ struct RequestUploadInput {
     ticket_id: ID,
     /// The comment that it illustrates.
     comment_id: Option<ID>,
-    /// Its name, without folders.
+    /// Its name, without folders. Where it does not end as files of the media type do, such an ending is added: `page.html` of plain
+    /// text becomes `page.html.txt`. What is invisible in it is dropped.
     file_name: String,
     /// Its media type: a picture (PNG, JPEG, GIF, WebP), PDF, plain text or MP4.
     content_type: String,

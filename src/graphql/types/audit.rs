@@ -61,12 +61,13 @@ impl AuditEntry {
         self.0.target.clone().into()
     }
 
-    /// What differs, as it was; null where there was nothing before.
+    /// What differs, as it was; null where there was nothing before. A value is `***` where your token does not show it elsewhere, and
+    /// `[erased]` where it was deleted since.
     async fn before(&self) -> Option<Json<&serde_json::Value>> {
         self.0.before.as_ref().map(Json)
     }
 
-    /// What differs, as it was then made.
+    /// What differs, as it was then made; the same holds for its values.
     async fn after(&self) -> Option<Json<&serde_json::Value>> {
         self.0.after.as_ref().map(Json)
     }

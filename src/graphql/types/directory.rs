@@ -52,6 +52,16 @@ impl Company {
 /// A client's person.
 pub struct Contact(pub contact::Model);
 
+impl Contact {
+    /// Whether the caller sees more of them than who they are: whoever sees the directory does, and they themselves.
+    fn is_open_to(&self, actor: &Actor) -> bool {
+        match actor {
+            Actor::Contact { id, .. } => *id == self.0.id,
+            actor => may(actor, Action::SeeClients),
+        }
+    }
+}
+
 /// A client's person.
 #[Object]
 impl Contact {
@@ -67,11 +77,12 @@ impl Contact {
 
     /// The mail address. Other contacts do not see it.
     async fn email(&self, context: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        let visible = match actor(context)? {
-            Actor::Contact { id, .. } => *id == self.0.id,
-            actor => may(actor, Action::SeeClients),
-        };
-        Ok(visible.then_some(self.0.email.as_str()))
+        Ok(self.is_open_to(actor(context)?).then_some(self.0.email.as_str()))
+    }
+
+    /// Whether they sign in and get mail. Null where their mail address is not shown.
+    async fn is_active(&self, context: &Context<'_>) -> Result<Option<bool>, ApiError> {
+        Ok(self.is_open_to(actor(context)?).then_some(self.0.active))
     }
 
     /// The language of mails, as a BCP 47 tag.

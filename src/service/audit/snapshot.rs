@@ -59,6 +59,7 @@ pub(in crate::service) fn of_contact(row: &contact::Model) -> Json {
         "email": row.email,
         "locale": row.locale,
         "timeZone": row.time_zone,
+        "isActive": row.active,
     })
 }
 

@@ -68,6 +68,8 @@ pub const ACTS: &[&str] = &[
     "setEstimatedDeliveryDate",
     "snoozeAlerts: in Validating",
     "transferTicket",
+    "unlinkContact",
+    "unlinkPerson",
     "unlinkTickets",
     "unwatchTicket: another",
     "unwatchTicket: oneself",
@@ -254,6 +256,8 @@ impl<'a> Stage<'a> {
             "updateContact" => {
                 json!({ "contactId": self.world.colleague_of(Side::A).id, "timeZone": "Europe/Rome" })
             }
+            "unlinkContact" => json!({ "contactId": self.world.colleague_of(Side::A).id }),
+            "unlinkPerson" => json!({ "personId": self.scribe.id }),
             "createPerson" => json!({ "name": name, "email": email }),
             "updatePerson" => json!({ "personId": self.scribe.id, "timeZone": "Europe/Rome" }),
             "createTicketSubtype" => subtype,

@@ -291,6 +291,8 @@ impl Walk<'_> {
                 }
                 Outcome::Says(json!(keys))
             }
+            // A scalar, whatever is in it.
+            Value::Object(_) if of == "JSON" => Outcome::Says(value.clone()),
             Value::Object(_) if self.schema.rows_of(of).is_some() => self.connection(of, value, path, key),
             Value::Object(_) => self.object(of, value, path, key),
             leaf => Outcome::Says(leaf.clone()),

@@ -19,6 +19,9 @@ const OWN_FIELDS: [(&str, &str); 3] =
 /// What belongs to no company.
 const NOBODYS: [&str; 5] = ["AuditEntry", "Calendar", "Person", "SlaPolicy", "TicketSubtype"];
 
+/// What stands for a value in the audit log that the reader may not see.
+const HIDDEN: &str = "***";
+
 /// A cell, or what is wrong with it.
 type Cell = Result<String, String>;
 
@@ -199,6 +202,11 @@ fn share(whole: &Outcome, said: &Outcome) -> Option<String> {
         (_, said) if said.is_nothing() => "none",
         (Outcome::Says(Value::Array(whole)), Outcome::Says(Value::Array(said)))
             if said.iter().all(|one| whole.contains(one)) =>
+        {
+            "part"
+        }
+        (Outcome::Says(Value::Object(whole)), Outcome::Says(Value::Object(said)))
+            if said.iter().all(|(name, one)| one == HIDDEN || whole.get(name) == Some(one)) =>
         {
             "part"
         }

@@ -1,6 +1,7 @@
 //! The real application on a fresh database, with a clock that the test moves.
 
 pub mod checks;
+pub mod commands;
 pub mod database;
 pub mod following;
 pub mod issuer;

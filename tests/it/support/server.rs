@@ -6,13 +6,19 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
+<<<<<<< HEAD
     process::{Child, Command, ExitStatus, Stdio},
+=======
+    process::{Child, Stdio},
+>>>>>>> work/identity
     sync::mpsc,
     time::Duration,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::commands::without_settings;
 
 /// A server that takes longer to listen has failed.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -37,6 +43,7 @@ pub struct Server {
 impl Server {
     /// Starts the program on a database and waits until it listens.
     pub fn start(database_url: &str, options: &[(&str, &str)]) -> Self {
+<<<<<<< HEAD
         Self::start_after(":", database_url, options)
     }
 
@@ -49,6 +56,15 @@ impl Server {
         {
             command.env_remove(name);
         }
+=======
+        Self::start_with_log(database_url, options).0
+    }
+
+    /// The same, with what it said until it listened.
+    pub fn start_with_log(database_url: &str, options: &[(&str, &str)]) -> (Self, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = without_settings();
+>>>>>>> work/identity
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]);
         command.arg("--data-dir").arg(folder.path()).env("DATABASE_URL", database_url);
         for (option, value) in options {
@@ -70,7 +86,7 @@ impl Server {
             let address = log.last().and_then(|line| line.split(LISTENING).nth(1));
             if let Some(addr) = address.and_then(|rest| rest.split_whitespace().next()?.parse().ok()) {
                 server.addr = addr;
-                return server;
+                return (server, log);
             }
         }
     }
