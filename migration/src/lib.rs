@@ -16,7 +16,7 @@ mod m20261125_000001_event_log;
 mod m20261127_000001_versioned_clocks;
 mod m20261127_000003_alerts;
 mod m20261127_000004_reports;
-<<<<<<< HEAD
+mod m20261128_000003_identity_trust;
 mod m20261128_000005_schema_range;
 mod m20261128_000006_ticket_numbers;
 
@@ -26,9 +26,6 @@ mod m20261128_000006_ticket_numbers;
 /// this as it is; one that removes or renames something, or lets rows hold words that older versions do not know, raises it to its
 /// own name: then the old version must be stopped before the new one starts.
 pub const OLDEST_READER: &str = "m20261128_000006_ticket_numbers";
-=======
-mod m20261128_000003_identity_trust;
->>>>>>> work/identity
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -46,12 +43,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000001_versioned_clocks::Migration),
             Box::new(m20261127_000003_alerts::Migration),
             Box::new(m20261127_000004_reports::Migration),
-<<<<<<< HEAD
+            Box::new(m20261128_000003_identity_trust::Migration),
             Box::new(m20261128_000005_schema_range::Migration),
             Box::new(m20261128_000006_ticket_numbers::Migration),
-=======
-            Box::new(m20261128_000003_identity_trust::Migration),
->>>>>>> work/identity
         ]
     }
 }

@@ -29,11 +29,7 @@ use crate::{
         queries::{person_or_contact, ticket_scope},
         require_scope,
     },
-<<<<<<< HEAD
-    store::{self, Transaction},
-=======
-    store::{self, audit::ERASED},
->>>>>>> work/identity
+    store::{self, Transaction, audit::ERASED},
 };
 
 /// How long an address can be used: long enough for a slow line, too short to be passed on.
@@ -259,18 +255,8 @@ impl Service {
         Ok(AttachmentKey::new(secret.as_bytes()))
     }
 
-<<<<<<< HEAD
-    /// Takes files away, and tells the history.
-    pub(super) async fn remove_files(&self, tx: &Transaction, actor: &Actor, rows: &[attachment::Model]) -> Result<()> {
-=======
     /// Takes files away, erases their names from the audit log, and tells the history.
-    pub(super) async fn remove_files(
-        &self,
-        tx: &DatabaseTransaction,
-        actor: &Actor,
-        rows: &[attachment::Model],
-    ) -> Result<()> {
->>>>>>> work/identity
+    pub(super) async fn remove_files(&self, tx: &Transaction, actor: &Actor, rows: &[attachment::Model]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }

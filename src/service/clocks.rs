@@ -242,7 +242,7 @@ impl Service {
     /// answer them; whoever has a ticket is told that nothing holds its clock any more.
     pub(super) async fn stop_waiting_for(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         contact: ContactId,
         now: DateTime<Utc>,
@@ -264,7 +264,7 @@ impl Service {
     /// Stores that pauses ended which nobody ended by hand, and tells whoever has the ticket.
     async fn store_woken(
         &self,
-        tx: &DatabaseTransaction,
+        tx: &Transaction,
         actor: &Actor,
         ticket: &Ticket,
         (work, event, reasons): (ClockWork, Event, Vec<PauseReason>),

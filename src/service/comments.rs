@@ -28,11 +28,7 @@ use crate::{
         queries::ticket_scope,
         require_scope,
     },
-<<<<<<< HEAD
-    store::{self, StoreError, Transaction, comments::Stretch, page::Page},
-=======
-    store::{self, StoreError, audit::ERASED, comments::Stretch, page::Page},
->>>>>>> work/identity
+    store::{self, StoreError, Transaction, audit::ERASED, comments::Stretch, page::Page},
 };
 
 /// A ticket that needs more than this is a forum.
@@ -187,7 +183,7 @@ impl Service {
     }
 
     /// Erases what a comment said from where it was noted and told; what was mailed is out of reach.
-    async fn erase_words(&self, tx: &DatabaseTransaction, row: &comment::Model) -> Result<()> {
+    async fn erase_words(&self, tx: &Transaction, row: &comment::Model) -> Result<()> {
         store::audit::erase(tx, &[row.id.to_string()], "body").await?;
         Ok(store::notices::erase_comment(tx, row.id).await?)
     }

@@ -5,7 +5,6 @@ use entity::{
     id::{CompanyId, ContactId},
     vocab::AuditAction,
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{
     domain::{
@@ -20,7 +19,7 @@ use crate::{
         directory::{CLIENT_EDITORS, Checked, Particulars, taken},
         require,
     },
-    store,
+    store::{self, Transaction},
 };
 
 /// What a unique address is called when it is taken.
@@ -109,7 +108,7 @@ impl Service {
 }
 
 /// Contacts and staff share no mail address, for it says who signs in.
-async fn nobody_on_the_staff_has(tx: &DatabaseTransaction, address: &Address) -> Result<()> {
+async fn nobody_on_the_staff_has(tx: &Transaction, address: &Address) -> Result<()> {
     store::directory::lock_address(tx, address).await?;
     if store::directory::person_by_email(tx, address).await?.is_none() {
         return Ok(());

@@ -338,7 +338,7 @@ async fn known_calendar(tx: &Transaction, id: Option<CalendarId>) -> Result<()> 
 }
 
 /// Staff and contacts share no mail address, for it says who signs in.
-async fn no_contact_has(tx: &DatabaseTransaction, address: &Address) -> Result<()> {
+async fn no_contact_has(tx: &Transaction, address: &Address) -> Result<()> {
     store::directory::lock_address(tx, address).await?;
     if store::directory::contacts_by_email(tx, address).await?.is_empty() {
         return Ok(());

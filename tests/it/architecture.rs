@@ -3,12 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// What each part of `src/` may import of the others.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
-<<<<<<< HEAD
-    ("main", &["cli", "logging"]),
-=======
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("main", &["cli", "logging", "private_files"]),
->>>>>>> work/identity
     ("cli", &["app", "config", "demo", "domain", "graphql", "logging", "service", "store"]),
     (
         "app",

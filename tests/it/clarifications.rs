@@ -4,10 +4,7 @@ use chrono::TimeDelta;
 use entity::contact;
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use secondline::{
-    domain::actor::Actor,
-    store::{self, connection},
-};
+use secondline::{domain::actor::Actor, store};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -91,7 +88,7 @@ each_database! {
     async fn a_question_to_a_contact_who_leaves_at_that_moment_is_refused(app) {
         let cast = &app.cast;
         let key = app.file_ticket().await;
-        let leaving = connection::begin(&app.db).await.unwrap();
+        let leaving = app.db.begin().await.unwrap();
         let row = store::directory::contact(&leaving, cast.client.id.parse().unwrap()).await.unwrap().unwrap();
         store::directory::save_contact(&leaving, &mut contact::Model { active: false, ..row }).await.unwrap();
         let question = json!({ "ticketId": key, "question": "Which browser?" });

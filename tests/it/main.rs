@@ -51,11 +51,8 @@ mod tickets;
 mod transactions;
 mod transport;
 mod two_servers;
-<<<<<<< HEAD
+
 mod upgrades;
-=======
-mod upgrade;
->>>>>>> work/identity
 mod vectors;
 mod visibility;
 mod walk;

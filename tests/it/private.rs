@@ -51,8 +51,8 @@ async fn the_files_of_sqlite_are_its_owners_alone() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("new").join("data");
     let url = format!("sqlite:{}", folder.join("secondline.db").display());
+    connection::migrate(&url).await.unwrap();
     let db = connection::open(&url, 1).await.unwrap();
-    connection::migrate(&db).await.unwrap();
     let names: Vec<_> = connection::files(&url).into_iter().filter(|file| file.exists()).collect();
     assert_eq!(names.len(), 3, "the database, its log and its index: {names:?}");
     assert_eq!(assert_private(&parent.path().join("new")), 3);

@@ -1,5 +1,7 @@
 //! Databases that earlier versions wrote are brought up to date in place, also by a process that is killed in the midst of it.
 
+mod identity_trust;
+
 use std::{
     collections::BTreeSet,
     io::{Read, Write},

@@ -10,9 +10,15 @@ mod pool;
 pub mod schema;
 mod transaction;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use sea_orm::{DbErr, sqlx};
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{self, sqlite::SqliteConnectOptions},
+};
 use tokio::time::Instant;
 
 pub(super) use self::errors::{is_disk_failure, is_unavailable};
@@ -22,7 +28,10 @@ pub use self::{
     transaction::Transaction,
 };
 use self::{database::WriteHealth, pool::PoolLimits};
-use crate::store::{Result, StoreError};
+use crate::{
+    private_files,
+    store::{Result, StoreError},
+};
 
 /// Waits between two attempts to reach a database that is not there yet.
 const WAIT_BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
@@ -35,13 +44,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// `Unavailable` when it does not answer.
 pub async fn open(url: &str, max_connections: u32) -> Result<Database> {
     let sqlite = sqlite_file(url);
-    if let Some(file) = sqlite {
-        make_folder(file)?;
-    }
     let (for_requests, reserved) = PoolLimits::share(max_connections, sqlite.is_some());
     let requests = pool::connect(url, for_requests).await?;
     let reserved = pool::connect(url, reserved).await?;
-    let place = sqlite.map_or_else(|| "the database server".to_owned(), |file| format!("the disk of {file}"));
+    let place =
+        sqlite.map_or_else(|| "the database server".to_owned(), |file| format!("the disk of {}", file.display()));
     Ok(Database::new(requests, reserved, WriteHealth::new(place)))
 }
 
@@ -85,20 +92,31 @@ pub fn is_supported(url: &str) -> bool {
 
 /// Returns true if the database is there, as far as that can be told without asking it: if the file of SQLite exists.
 pub fn exists(url: &str) -> bool {
-    sqlite_file(url).is_none_or(|file| Path::new(file).exists())
+    sqlite_file(url).is_none_or(|file| file.exists())
 }
 
-/// The path of a SQLite database; `None` for another one.
-pub fn sqlite_file(url: &str) -> Option<&str> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    path.split('?').next()
+/// The files of SQLite, those that are there or may be; none of PostgreSQL.
+pub fn files(url: &str) -> Vec<PathBuf> {
+    let of = |file: PathBuf| ["", "-wal", "-shm"].map(|ending| with_ending(&file, ending)).to_vec();
+    sqlite_file(url).map(of).unwrap_or_default()
 }
 
-fn make_folder(file: &str) -> Result<()> {
-    let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), |folder| {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| StoreError::Unavailable(DbErr::Custom(format!("{}: {error}", folder.display()))))
-    })
+/// The file of SQLite, as the driver reads its URL; `None` for PostgreSQL.
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| url.parse::<SqliteConnectOptions>())?.ok()?;
+    Some(options.get_filename().to_owned())
+}
+
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Makes the file with its folder where they are missing, so that nobody else can read them: SQLite, which would let everybody,
+/// gives its other files the mode of this one.
+fn make_file(file: &Path) -> std::result::Result<(), DbErr> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), private_files::make_folder).and_then(|()| private_files::touch(file));
+    made.map_err(|error| DbErr::Conn(RuntimeErr::Internal(format!("{}: {error}", file.display()))))
 }

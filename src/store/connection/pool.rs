@@ -36,7 +36,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::sqlite_file;
+use super::{make_file, sqlite_file};
 
 /// A request that cannot get a connection for so long is refused, so that the caller can try again.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -261,7 +261,8 @@ pub(super) async fn connect(url: &str, limits: PoolLimits) -> Result<Pool, DbErr
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false).acquire_timeout(CONNECT_TIMEOUT).max_connections(limits.connections);
     let distrust = Distrust::none();
-    if sqlite_file(url).is_some() {
+    if let Some(file) = sqlite_file(url) {
+        make_file(&file)?;
         for_sqlite(&mut options, limits, &distrust);
     } else {
         for_postgres(&mut options, limits, &distrust);

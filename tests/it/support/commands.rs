@@ -6,7 +6,17 @@ use super::TestApp;
 
 /// The program, without the settings of whoever runs the tests.
 pub fn without_settings() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_secondline"));
+    cleaned(Command::new(env!("CARGO_BIN_EXE_secondline")))
+}
+
+/// The same, after a line of shell that limits what the program may take.
+pub fn limited(limits: &str) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_secondline")]);
+    cleaned(shell)
+}
+
+fn cleaned(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SECONDLINE_") || name == "DATABASE_URL") {
         command.env_remove(name);
     }

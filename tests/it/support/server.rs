@@ -6,11 +6,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-<<<<<<< HEAD
     process::{Child, Command, ExitStatus, Stdio},
-=======
-    process::{Child, Stdio},
->>>>>>> work/identity
     sync::mpsc,
     time::Duration,
 };
@@ -18,7 +14,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::commands::without_settings;
+use super::commands::{limited, without_settings};
 
 /// A server that takes longer to listen has failed.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -43,28 +39,21 @@ pub struct Server {
 impl Server {
     /// Starts the program on a database and waits until it listens.
     pub fn start(database_url: &str, options: &[(&str, &str)]) -> Self {
-<<<<<<< HEAD
-        Self::start_after(":", database_url, options)
-    }
-
-    /// The same, after a line of shell that limits what the program may take, such as `ulimit -n 100`.
-    pub fn start_after(limits: &str, database_url: &str, options: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new("bash");
-        command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_secondline")]);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SECONDLINE_") || name == "DATABASE_URL")
-        {
-            command.env_remove(name);
-        }
-=======
         Self::start_with_log(database_url, options).0
     }
 
     /// The same, with what it said until it listened.
     pub fn start_with_log(database_url: &str, options: &[(&str, &str)]) -> (Self, Vec<String>) {
+        Self::start_by(without_settings(), database_url, options)
+    }
+
+    /// Starts it after a line of shell that limits what the program may take, such as `ulimit -n 100`.
+    pub fn start_after(limits: &str, database_url: &str, options: &[(&str, &str)]) -> Self {
+        Self::start_by(limited(limits), database_url, options).0
+    }
+
+    fn start_by(mut command: Command, database_url: &str, options: &[(&str, &str)]) -> (Self, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = without_settings();
->>>>>>> work/identity
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]);
         command.arg("--data-dir").arg(folder.path()).env("DATABASE_URL", database_url);
         for (option, value) in options {
