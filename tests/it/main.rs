@@ -18,6 +18,7 @@ mod holidays;
 mod links;
 mod listening;
 mod lists;
+mod logging;
 mod moves;
 mod nodes;
 mod oidc;

@@ -5,8 +5,9 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::Duration,
 };
@@ -14,6 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_secondline");
 /// A server that takes longer to listen has failed.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// What the log says once requests are accepted.
@@ -37,17 +39,37 @@ pub struct Server {
 impl Server {
     /// Starts the program on a database and waits until it listens.
     pub fn start(database_url: &str, options: &[(&str, &str)]) -> Self {
+        Self::launch(Command::new(PROGRAM), database_url, options)
+    }
+
+    /// The same with so many file descriptors at most.
+    pub fn start_with_files(files: u32, database_url: &str, options: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), PROGRAM]);
+        Self::launch(command, database_url, options)
+    }
+
+    /// Starts the program with its log going elsewhere, and waits until it listens.
+    pub fn start_logging_to(stderr: impl Into<Stdio>, database_url: &str, options: &[(&str, &str)]) -> Self {
+        let addr = free_address();
+        let listen = addr.to_string();
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_secondline"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SECONDLINE_") || name == "DATABASE_URL")
-        {
-            command.env_remove(name);
+        let options = [&[("--listen", listen.as_str())], options].concat();
+        let mut command = serve(Command::new(PROGRAM), folder.path(), database_url, &options);
+        let process = command.stderr(stderr).stdout(Stdio::null()).spawn().unwrap();
+        let mut server = Self { addr, process, _folder: folder };
+        let began = std::time::Instant::now();
+        while TcpStream::connect(addr).is_err() {
+            assert!(server.is_running() && began.elapsed() < START_WITHIN, "the server does not listen");
+            std::thread::sleep(Duration::from_millis(20));
         }
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]);
-        command.arg("--data-dir").arg(folder.path()).env("DATABASE_URL", database_url);
-        for (option, value) in options {
-            command.args([option, value]);
-        }
+        server
+    }
+
+    fn launch(command: Command, database_url: &str, options: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = [&[("--listen", "127.0.0.1:0")], options].concat();
+        let mut command = serve(command, folder.path(), database_url, &options);
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         // From here on the process ends with the value, also where a test fails.
@@ -67,6 +89,23 @@ impl Server {
                 return server;
             }
         }
+    }
+
+    /// Whether the process lives.
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it in order; how it ended.
+    pub fn stop(mut self) -> ExitStatus {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.process.wait().unwrap()
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 
     /// Ends it as `kill -9` does.
@@ -92,6 +131,23 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The program, told to serve.
+fn serve(mut command: Command, folder: &Path, database_url: &str, options: &[(&str, &str)]) -> Command {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SECONDLINE_") || name == "DATABASE_URL") {
+        command.env_remove(name);
+    }
+    command.args(["serve", "--log-format", "text"]).arg("--data-dir").arg(folder).env("DATABASE_URL", database_url);
+    for (option, value) in options {
+        command.args([option, value]);
+    }
+    command
+}
+
+/// An address that nobody listened at a moment ago.
+fn free_address() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
 }
 
 /// What GraphQL answers at this address; an error when no answer arrives.
