@@ -10,6 +10,7 @@ mod bad_input;
 mod clarifications;
 mod clocks;
 mod comments;
+mod connections;
 mod delivery;
 mod directory;
 mod fire;
