@@ -53,6 +53,8 @@ const UNSENT: u32 = 128 * 1024;
 const LAST_HEAD_WITHIN: Duration = Duration::from_secs(1);
 /// Where the system accepts nothing, as when it has no file descriptors left, it is asked again after this.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// The log says so often that no connection can be accepted, or that some are refused.
+const WARN_EVERY: Duration = Duration::from_secs(30);
 /// What a connection that gets no place is told; it may not hear it.
 const NO_PLACE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n";
@@ -87,6 +89,7 @@ struct Server {
 impl Server {
     async fn run(self, listener: TcpListener) {
         let mut connections = JoinSet::new();
+        let mut warned_at: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -101,7 +104,10 @@ impl Server {
                 },
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "no connection can be accepted now");
+                    if warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                        warned_at = Some(Instant::now());
+                        tracing::warn!(error = &error as &dyn std::error::Error, "no connection can be accepted now");
+                    }
                     self.limiter.shrink();
                     sleep(ACCEPT_AGAIN_AFTER).await;
                 }

@@ -23,7 +23,10 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::activity::{Activity, FIRST_HEAD_WITHIN};
+use super::{
+    WARN_EVERY,
+    activity::{Activity, FIRST_HEAD_WITHIN},
+};
 
 /// Connections of those who are not known yet: each may keep the head of a request, which is read into memory.
 const UNKNOWN: usize = 1024;
@@ -37,8 +40,6 @@ const SPARE_OF_ADDRESS: usize = 4;
 const SPARE_HEAD_WITHIN: Duration = Duration::from_secs(2);
 /// Connections that were displaced and are not closed yet. They need file descriptors as long.
 const CLOSING: usize = 32;
-/// The log says so often that connections are refused.
-const WARN_EVERY: Duration = Duration::from_secs(30);
 
 /// How many connections there may be.
 #[derive(Clone, Copy, Debug)]
