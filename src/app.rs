@@ -6,7 +6,6 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use axum_server::Handle;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -63,11 +62,11 @@ pub struct RunningApp {
     pub addr: SocketAddr,
     service: Service,
     mail: MailRoute,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     jobs: Option<jobs::Jobs>,
     follower: TaskTracker,
     api: HttpState,
-    accepting: Handle<SocketAddr>,
+    stop_server: CancellationToken,
     stop_follower: CancellationToken,
     drain: Duration,
 }
@@ -134,11 +133,11 @@ impl RunningApp {
                 Some(jobs::start(tools, &schedules).await.context("the jobs cannot be scheduled")?)
             }
         };
-        let accepting = Handle::new();
-        let server = http::serve(api.clone(), listener, accepting.clone()).context("the address cannot be served")?;
+        let stop_server = CancellationToken::new();
+        let server = http::serve(api.clone(), listener, stop_server.clone());
         tracing::info!(http.address = %addr, "listening");
         let drain = Duration::from_secs(config.drain);
-        Ok(Self { addr, service, mail, server, jobs, follower, api, accepting, stop_follower, drain })
+        Ok(Self { addr, service, mail, server, jobs, follower, api, stop_server, stop_follower, drain })
     }
 
     /// The use cases behind the server.
@@ -154,8 +153,7 @@ impl RunningApp {
     /// Answers when the server ended without being told to, which it never should.
     pub async fn failed(&mut self) -> anyhow::Error {
         match (&mut self.server).await {
-            Ok(Ok(())) => anyhow::anyhow!("the server ended"),
-            Ok(Err(error)) => anyhow::Error::new(error).context("the server ended"),
+            Ok(()) => anyhow::anyhow!("the server ended"),
             Err(error) => anyhow::Error::new(error).context("the server ended"),
         }
     }
@@ -180,7 +178,7 @@ impl RunningApp {
     async fn stop_in_order(mut self) {
         tracing::info!("stopping: no more requests are accepted");
         self.api.health.drain();
-        self.accepting.graceful_shutdown(None);
+        self.stop_server.cancel();
         // Before the requests are waited for: an event stream is a request that has no end of its own.
         self.api.end_sockets.cancel();
         self.api.sockets.close();

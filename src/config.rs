@@ -307,6 +307,8 @@ impl Config {
                 Ok((policy, settings)),
             ) if problems.is_empty() => {
                 let mailer = Arc::new(mailer);
+                let database_connections = usize::try_from(self.database.database_connections).unwrap_or(usize::MAX);
+                let settings = Settings { database_connections, ..settings };
                 Ok(Checked {
                     database_url,
                     pipelines,

@@ -1,12 +1,15 @@
-//! Log lines: to standard error, as text or JSON, with dotted fields.
+//! Log lines: to standard error, as text or JSON, with dotted fields. Logging never fails: what cannot be written is lost.
 //!
 //! May import: `config`, tracing. Example: a failed job logs one line with `error` = [`chain`] of its error and, inside a
 //! request, with the span's `request.id`.
+
+mod writer;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     error::Error,
     io::IsTerminal,
+    time::Duration,
 };
 
 use tracing_subscriber::{
@@ -15,18 +18,36 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use self::writer::LogWriter;
 use crate::config::{LogConfig, LogFormat};
 
 /// The level of this program unless another is asked for.
 const DEFAULT_LEVEL: &str = "info";
 
+/// A reader of the log that needs longer does not get the last lines.
+const FLUSH_WITHIN: Duration = Duration::from_secs(1);
+
+/// The log of the process.
+#[derive(Debug)]
+pub struct Log(LogWriter);
+
+impl Log {
+    /// Waits, though not for long, until everything that was logged is written.
+    pub fn flush(&self) {
+        self.0.flush(FLUSH_WITHIN);
+    }
+}
+
 /// Starts logging; once per process. Panics are logged too, with the place where they happened.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
-pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
+pub fn start(config: &LogConfig) -> Result<Log, Box<dyn Error + Send + Sync>> {
     let filter = filter(config)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = LogWriter::start(std::io::stderr())?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());
+    // The library would print them to standard error, and panic where that cannot be written.
+    let lines = lines.log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
         LogFormat::Json => {
@@ -34,7 +55,7 @@ pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
         }
     }
     std::panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(Log(writer))
 }
 
 /// What is logged. A bare level is meant for this program: what others say below `warn` is about their own inner life.

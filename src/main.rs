@@ -28,16 +28,19 @@ fn main() -> ExitCode {
     if let Err(problem) = cli::refuse_unknown_settings() {
         return failed(&problem, USAGE);
     }
-    let log = cli.command.log();
-    if let Err(error) = logging::start(log) {
-        return failed(&format!("--log-level: {error}; try debug, or info,secondline::http=debug"), USAGE);
-    }
+    let log = match logging::start(cli.command.log()) {
+        Ok(log) => log,
+        Err(error) => {
+            return failed(&format!("--log-level: {error}; try debug, or info,secondline::http=debug"), USAGE);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the runtime cannot be started: {error}"), FAILURE),
     };
     let result = runtime.block_on(cli.command.run());
     runtime.shutdown_timeout(LEFTOVERS_WITHIN);
+    log.flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,

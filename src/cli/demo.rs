@@ -21,7 +21,8 @@ pub(super) async fn run(arguments: DemoArgs) -> Result<()> {
     app::check_address(config.listen).await?;
     let demo = fill(&config).await?;
     let app = App::start(&config).await?;
-    print::text(&welcome(&format!("http://{}", app.addr), &config, &demo))?;
+    // The server is there all the same where nobody reads it.
+    let _ = print::text(&welcome(&format!("http://{}", app.addr), &config, &demo));
     serve::until_stopped(app).await
 }
 

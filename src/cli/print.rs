@@ -1,4 +1,4 @@
-//! Standard output, which may be a pipe that somebody closes.
+//! Standard output and standard error, each of which may be a pipe that somebody closes, or a full disk.
 
 use std::io::{self, Write};
 
@@ -12,9 +12,10 @@ pub(super) fn text(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Tells the caller something that is not the command's result.
+/// Tells the caller something that is not the command's result. What was done is done, even if nobody can be told so.
 pub(super) fn note(text: &str) -> Result<()> {
-    Ok(writeln!(io::stderr(), "{text}")?)
+    let _ = writeln!(io::stderr(), "{text}");
+    Ok(())
 }
 
 /// Prints rows as aligned columns.

@@ -14,7 +14,8 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     let app = App::start(config).await?;
     if !app.service().has_people().await? {
         tracing::warn!("nobody can sign in yet: there are no people in the database");
-        print::text(&first_steps(config))?;
+        // The server is there all the same where nobody reads it.
+        let _ = print::text(&first_steps(config));
     }
     until_stopped(app).await
 }

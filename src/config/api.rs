@@ -18,7 +18,7 @@ pub struct ApiConfig {
     #[arg(long = "allowed-origin", env = "SECONDLINE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
 
-    /// Believe the X-Forwarded-For of the proxy that stands before the server
+    /// Believe the X-Forwarded-For of the proxy that stands before the server, and do not count its connections by address
     #[arg(long, env = "SECONDLINE_BEHIND_PROXY", value_parser = clap::builder::BoolishValueParser::new())]
     pub behind_proxy: bool,
 
@@ -98,7 +98,8 @@ impl ApiConfig {
             trusted: trusted.unwrap_or_default(),
             only_trusted: self.only_trusted_documents,
         };
-        Ok((policy, Settings { allowed_origins, behind_proxy: self.behind_proxy, no_graphiql: self.no_graphiql }))
+        let (behind_proxy, no_graphiql) = (self.behind_proxy, self.no_graphiql);
+        Ok((policy, Settings { allowed_origins, behind_proxy, no_graphiql, ..Settings::default() }))
     }
 }
 

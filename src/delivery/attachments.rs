@@ -22,6 +22,10 @@ use crate::private_files;
 
 /// Parts on their way at once: enough to keep a link busy.
 const PARTS_AT_ONCE: usize = 4;
+/// The parts of a file on this machine: each upload keeps a few of them in memory.
+const PART: usize = 64 * 1024;
+/// The parts of an object: buckets take no smaller ones.
+const PART_OF_BUCKET: usize = 5 * 1024 * 1024;
 
 /// Where attachments' bytes are kept.
 #[derive(Clone, Debug)]
@@ -120,7 +124,9 @@ impl AttachmentStore {
     where
         Part: AsRef<[u8]>,
     {
-        let mut writer = WriteMultipart::new(self.objects.put_multipart(&self.path(name)).await?);
+        let part = if self.bucket.is_some() { PART_OF_BUCKET } else { PART };
+        let upload = self.objects.put_multipart(&self.path(name)).await?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, part);
         match copy(bytes, &mut writer, expected).await {
             Ok(()) => writer.finish().await.map(drop).map_err(AttachmentError::from),
             Err(error) => {

@@ -5,7 +5,7 @@
 
 use async_graphql::{Response as GraphqlResponse, Value as GraphqlValue};
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -184,7 +184,12 @@ impl IntoResponse for ErrorAnswer {
 }
 
 /// The answer to a request that was carried out, or that the library found invalid.
-pub(super) fn answered(mut response: GraphqlResponse, charge: Charge, media: Media, id: &str) -> Response {
+pub(super) fn answered(
+    mut response: GraphqlResponse,
+    charge: Charge,
+    media: Media,
+    id: &str,
+) -> http::Response<String> {
     let outcome = if never_ran(&response) { Outcome::NeverRan(Reason::Invalid) } else { Outcome::Answered };
     with_request_id(&mut response, id);
     let mut answer = rendered(&response, outcome, media);
@@ -200,7 +205,7 @@ pub(super) fn refused(refused: Refused, media: Media) -> Response {
         tell_charge(answer.headers_mut(), charge);
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs() + 1));
     }
-    answer
+    answer.into_response()
 }
 
 /// The body of an answer. A request that did not run has no `data`, not even null.
@@ -237,9 +242,11 @@ pub(super) fn with_request_id(response: &mut GraphqlResponse, id: &str) {
     }
 }
 
-fn rendered(response: &GraphqlResponse, outcome: Outcome, media: Media) -> Response {
-    let content_type = (header::CONTENT_TYPE, media.header());
-    (status(outcome, media), [content_type], text(&Body(response))).into_response()
+fn rendered(response: &GraphqlResponse, outcome: Outcome, media: Media) -> http::Response<String> {
+    let mut answer = http::Response::new(text(&Body(response)));
+    *answer.status_mut() = status(outcome, media);
+    answer.headers_mut().insert(header::CONTENT_TYPE, media.header());
+    answer
 }
 
 fn tell_charge(headers: &mut HeaderMap, charge: Charge) {

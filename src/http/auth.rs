@@ -14,11 +14,12 @@ use axum::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    graphql::Caller,
+    graphql::{Caller, admission::Principal},
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer},
         request_id::RequestId,
+        server::ConnectionHandle,
     },
     logging::chain,
     service::{Service, ServiceError},
@@ -50,7 +51,11 @@ pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identif
     let mut sent = parts.headers.get_all(AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
         (None, _) => Ok(nobody),
-        (Some(value), None) => nobody.with(state.api.service(), value.to_str().ok()).await,
+        (Some(value), None) => {
+            let identified = nobody.with(state.api.service(), value.to_str().ok()).await?;
+            identified.own(parts.extensions.get());
+            Ok(identified)
+        }
         (Some(_), Some(_)) => Err(refused()),
     }
 }
@@ -61,6 +66,13 @@ impl Identified {
         let secret = credentials.and_then(bearer).ok_or_else(refused)?;
         let session = service.authenticate(secret).await.map_err(|error| failure(&error))?.ok_or_else(refused)?;
         Ok(Self { caller: Caller { session: Some(session), ..self.caller.clone() } })
+    }
+
+    /// From now on, the connection is the caller's, if anybody's.
+    pub(super) fn own(&self, connection: Option<&ConnectionHandle>) {
+        if let (Some(connection), Principal::Known(id)) = (connection, self.caller.principal()) {
+            connection.identify(id);
+        }
     }
 
     /// Ends once the token is revoked or expired, or gives other rights than it did. Without a token, never.

@@ -26,7 +26,8 @@ use crate::{
         answer::{self, Code, ErrorAnswer, Media},
         auth::{self, Identified},
         graphql_sse,
-        operation::{ANSWER_WITHIN, TAKES_TOO_LONG},
+        in_flight::BytePermit,
+        operation::{self, ANSWER_WITHIN, TAKES_TOO_LONG},
         params,
         request_id::RequestId,
     },
@@ -34,6 +35,8 @@ use crate::{
 
 /// A hundred times a large query; a ticket with every text at its limit fits.
 pub(super) const BODY_LIMIT: usize = 256 * 1024;
+/// What a body may have before it is counted: every connection has as much for its head anyway.
+const UNCOUNTED: usize = 8 * 1024;
 /// Nobody needs longer to send so little, but somebody may try to hold connections.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
@@ -52,7 +55,7 @@ pub(super) async fn handle(
 
 async fn respond(state: HttpState, request: Request, accepted: Accepted, id: &str) -> Result<Response, ErrorAnswer> {
     let is_get = request.method() == Method::GET;
-    let (parts, params) = read_request(request).await?;
+    let (parts, params) = read_request(&state, request).await?;
     // The token is looked up in a task of its own too, for it asks the database.
     let caller = {
         let state = state.clone();
@@ -84,10 +87,11 @@ async fn execute(
     media: Media,
     id: &str,
 ) -> Result<Response, ErrorAnswer> {
-    let charge = admitted.charge();
-    let requests = state.requests.clone();
-    let response = run(&requests, async move { state.api.execute(&admitted, &identified.caller).await }).await?;
-    Ok(answer::answered(response, charge, media, id))
+    let (charge, principal) = (admitted.charge(), identified.caller.principal());
+    let (requests, answers) = (state.requests.clone(), state.answers.clone());
+    let work = async move { operation::execute(&state, &admitted, &identified.caller).await };
+    let response = run(&requests, work).await?.ok_or_else(operation::too_much_in_flight)?;
+    Ok(answers.counted_answer(principal, answer::answered(response, charge, media, id)))
 }
 
 /// Carries out work to its end, whether or not the caller waits for it.
@@ -107,14 +111,18 @@ async fn run<T: Send + 'static>(
 }
 
 /// What a request says: its head, and its fields.
-async fn read_request(request: Request) -> Result<(Arc<axum::http::request::Parts>, Params), ErrorAnswer> {
+async fn read_request(
+    state: &HttpState,
+    request: Request,
+) -> Result<(Arc<axum::http::request::Parts>, Params), ErrorAnswer> {
     let (parts, body) = request.into_parts();
     let params = match parts.method {
         Method::GET => params::from_url(parts.uri.query().unwrap_or_default()),
         Method::POST => {
             check_content(&parts.headers)?;
             check_length(&parts.headers)?;
-            let body = tokio::time::timeout(BODY_TIME, read(body)).await;
+            let permit = state.bodies.permit(auth::stranger(state, &parts).principal());
+            let body = tokio::time::timeout(BODY_TIME, read(body, permit)).await;
             let body = body
                 .unwrap_or_else(|_| Err(answer::error(Code::TooSlow, "the request's body did not arrive in time")))?;
             params::from_body(&body)
@@ -156,13 +164,16 @@ fn too_large() -> ErrorAnswer {
     answer::error(Code::TooLarge, format!("a request has at most {} KiB", BODY_LIMIT / 1024))
 }
 
-async fn read(body: Body) -> Result<Bytes, ErrorAnswer> {
+async fn read(body: Body, mut permit: BytePermit) -> Result<Bytes, ErrorAnswer> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| answer::error(Code::BadRequest, "the request's body broke off"))?;
         if bytes.len() + chunk.len() > BODY_LIMIT {
             return Err(too_large());
+        }
+        if bytes.len() + chunk.len() > UNCOUNTED && !permit.try_extend(chunk.len()) {
+            return Err(answer::error(Code::TooMany, "too many large requests come at once; send one after the other"));
         }
         bytes.extend_from_slice(&chunk);
     }

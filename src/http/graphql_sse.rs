@@ -16,7 +16,7 @@ use axum::{
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{
     sync::mpsc::{self, error::SendTimeoutError},
-    time::{Instant, interval_at},
+    time::{Instant, interval_at, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
@@ -44,8 +44,8 @@ pub(super) fn answer(
     id: &str,
 ) -> Result<Response, ErrorAnswer> {
     let principal = identified.caller.principal();
-    let Some(held) = state.connections.hold(principal) else {
-        return Err(answer::error(Code::TooMany, "you hold too many connections; close some"));
+    let Some(permit) = state.streams.open(principal) else {
+        return Err(answer::error(Code::TooMany, "you have too many streams open; close some"));
     };
     let said = operation::run(&state, admitted, &identified.caller, id);
     let over = {
@@ -57,15 +57,19 @@ pub(super) fn answer(
             }
         }
     };
-    let events = said.flat_map(|said| stream::iter(told(said))).take_until(Box::pin(over));
+    let answers = state.answers.clone();
+    let counted = move |event| answers.counted(principal, event);
+    let events = said.flat_map(|said| stream::iter(told(said))).map(counted).take_until(Box::pin(over));
     let (sender, waiting) = mpsc::channel(1);
-    let is_slow = state.sockets.spawn(hand_over(events, sender).in_current_span());
+    let answers = state.answers.clone();
+    let room = async move || answers.room(principal).await;
+    let is_slow = state.sockets.spawn(hand_over(events, room, sender).in_current_span());
     let farewell = stream::once(is_slow).flat_map(|is_slow| match is_slow {
         Ok(true) => stream::iter(told(operation::too_slow())),
         _ => stream::iter(Vec::new()),
     });
-    let events = ReceiverStream::new(waiting).chain(farewell).map(move |event| {
-        let _ = &held;
+    let events = ReceiverStream::new(waiting).chain(farewell.map(Bytes::from)).map(move |event| {
+        let _ = &permit;
         event
     });
     Ok(streamed(events))
@@ -73,8 +77,15 @@ pub(super) fn answer(
 
 /// Hands the events over one by one, as the client takes them; says whether it was too slow. Nothing else would notice: of a
 /// connection that takes nothing, nothing is asked.
-async fn hand_over(mut events: impl Stream<Item = Bytes> + Unpin, client: mpsc::Sender<Bytes>) -> bool {
+async fn hand_over(
+    mut events: impl Stream<Item = Bytes> + Unpin,
+    room: impl AsyncFn(),
+    client: mpsc::Sender<Bytes>,
+) -> bool {
     loop {
+        if timeout(operation::TAKE_WITHIN, room()).await.is_err() {
+            return true;
+        }
         let event = tokio::select! {
             biased;
             () = client.closed() => return false,
@@ -94,7 +105,7 @@ pub(super) fn refused(refused: Refused) -> Response {
     match refused.reason {
         // Nothing of a document is wrong: the caller shall wait.
         Reason::TooMuch { .. } => answer::refused(refused, Media::Json),
-        _ => streamed(stream::iter(told(Said::Refused(vec![*refused.error])))),
+        _ => streamed(stream::iter(told(Said::Refused(vec![*refused.error]))).map(Bytes::from)),
     }
 }
 
@@ -105,7 +116,7 @@ fn streamed(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], Body::from_stream(events)).into_response()
 }
 
-fn told(said: Said) -> Vec<Bytes> {
+fn told(said: Said) -> Vec<String> {
     let complete = || event("complete", "");
     match said {
         Said::Next(response) => vec![next(&response)],
@@ -114,11 +125,11 @@ fn told(said: Said) -> Vec<Bytes> {
     }
 }
 
-fn next(response: &GraphqlResponse) -> Bytes {
+fn next(response: &GraphqlResponse) -> String {
     event("next", &format!(" {}", answer::text(&answer::Body(response))))
 }
 
 /// An event with one line of data, even an empty one: a browser hears of no others. axum's events have none then.
-fn event(name: &str, data: &str) -> Bytes {
-    Bytes::from(format!("event: {name}\ndata:{data}\n\n"))
+fn event(name: &str, data: &str) -> String {
+    format!("event: {name}\ndata:{data}\n\n")
 }

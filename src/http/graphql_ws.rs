@@ -11,15 +11,22 @@ use axum::{
 };
 use tracing::Instrument;
 
-use crate::http::{
-    HttpState,
-    answer::{self, Code, ErrorAnswer},
-    auth, graphql_http, origin,
-    request_id::RequestId,
+use self::socket::Opening;
+use crate::{
+    graphql::admission::Principal,
+    http::{
+        HttpState,
+        answer::{self, Code, ErrorAnswer},
+        auth, graphql_http, origin,
+        request_id::RequestId,
+    },
 };
 
 /// The one subprotocol. Its predecessor, `graphql-ws`, is refused.
 const PROTOCOL: &str = "graphql-transport-ws";
+
+/// What each side of a socket reads or writes at once. Reading touches as much memory even if nothing comes.
+const BUFFER: usize = 4 * 1024;
 
 /// Takes up a WebSocket.
 pub(super) async fn handle(
@@ -46,18 +53,22 @@ async fn accept(state: HttpState, request: Request, id: &str) -> Result<Response
         .await
         .map_err(|_| bad("this is the address of a WebSocket"))?;
     let introduced = auth::identify(&state, &parts).await?;
-    let held = state.connections.hold(introduced.caller.principal());
-    let held = held.ok_or_else(|| answer::error(Code::TooMany, "you hold too many connections; close some"))?;
+    let permit = match introduced.caller.principal() {
+        principal @ Principal::Known(_) => state.streams.open(principal),
+        Principal::Unknown(address) => state.streams.arrive(address),
+    };
+    let permit = permit.ok_or_else(|| answer::error(Code::TooMany, "you have too many streams open; close some"))?;
+    let connection = parts.extensions.get().cloned();
     let sockets = state.sockets.clone();
     let span = tracing::Span::current();
-    let id = id.to_owned();
+    let opening = Opening { introduced, permit, connection, request_id: id.to_owned() };
     Ok(upgrade
         .protocols([PROTOCOL])
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
         .max_message_size(graphql_http::BODY_LIMIT)
         .max_frame_size(graphql_http::BODY_LIMIT)
-        .on_upgrade(move |socket| {
-            sockets.track_future(socket::serve(socket, state, introduced, held, id)).instrument(span)
-        }))
+        .on_upgrade(move |socket| sockets.track_future(socket::serve(socket, state, opening)).instrument(span)))
 }
 
 fn offers_protocol(parts: &Parts) -> bool {

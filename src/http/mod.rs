@@ -7,20 +7,23 @@
 mod answer;
 mod attachments;
 mod auth;
-mod connections;
 mod graphiql;
 mod graphql_http;
 mod graphql_sse;
 mod graphql_ws;
 mod health;
+mod in_flight;
 mod operation;
 mod origin;
 mod params;
 mod reports;
 mod request_id;
-mod stalled;
+mod server;
+mod streams;
+mod transfers;
+mod turns;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -29,21 +32,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
-use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
-use self::{connections::Connections, stalled::CutStalled};
+pub use self::server::serve;
+use self::{in_flight::ByteLimiter, streams::StreamLimiter, transfers::TransferLimiter};
 use crate::{
     graphql::{Api, admission::Policy},
     health::Health,
     service::Service,
 };
-
-/// A client sends a request's head at once; one that does not wants to hold the connection.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// What every answer tells a browser: that it is data, for nobody's page but the one that asked, and not to be kept.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -63,6 +61,8 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// Whether there is no page to try the API by hand.
     pub no_graphiql: bool,
+    /// How many connections the database may have, whose files are none that clients can have.
+    pub database_connections: usize,
 }
 
 /// What handlers work with.
@@ -78,10 +78,16 @@ pub struct HttpState {
     pub sockets: TaskTracker,
     /// Cancelled when they shall end.
     pub end_sockets: CancellationToken,
-    /// How many each principal has.
-    pub connections: Connections,
     /// What the process knows of itself.
     pub health: Health,
+    /// How many of them each principal has.
+    pub streams: StreamLimiter,
+    /// What waits to be taken.
+    pub answers: ByteLimiter,
+    /// What comes in.
+    pub bodies: ByteLimiter,
+    /// Files on their way.
+    pub transfers: TransferLimiter,
 }
 
 impl HttpState {
@@ -93,8 +99,11 @@ impl HttpState {
             requests: TaskTracker::new(),
             sockets: TaskTracker::new(),
             end_sockets: CancellationToken::new(),
-            connections: Connections::default(),
             health: Health::default(),
+            streams: StreamLimiter::default(),
+            answers: ByteLimiter::new(in_flight::ANSWERS),
+            bodies: ByteLimiter::new(in_flight::BODIES),
+            transfers: TransferLimiter::default(),
         }
     }
 }
@@ -112,7 +121,8 @@ pub fn router(state: HttpState) -> Router {
         .route("/readyz", get(health::ready))
         .merge(graphiql)
         .fallback(not_found)
-        .layer(CatchPanicLayer::custom(|_| panicked()));
+        .layer(CatchPanicLayer::custom(|_| panicked()))
+        .layer(middleware::from_fn(server::refuse_when_full));
     for (name, value) in SECURITY_HEADERS {
         router = router.layer(SetResponseHeaderLayer::if_not_present(name, value));
     }
@@ -120,21 +130,6 @@ pub fn router(state: HttpState) -> Router {
         .layer(origin::cors(&state.settings.allowed_origins))
         .layer(middleware::from_fn_with_state(state.api.service().clock().clone(), request_id::attach))
         .with_state(state)
-}
-
-/// Serves everything at an address, until the handle says to accept no more.
-///
-/// # Errors
-/// When the address cannot be taken over from tokio.
-pub fn serve(
-    state: HttpState,
-    listener: TcpListener,
-    accepting: Handle<SocketAddr>,
-) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
-    let mut server = axum_server::from_tcp(listener.into_std()?)?.acceptor(CutStalled).handle(accepting);
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    Ok(tokio::spawn(server.serve(service)))
 }
 
 async fn not_found() -> Response {

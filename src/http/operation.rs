@@ -14,7 +14,7 @@ use crate::{
     graphql::{Caller, admission::Admitted, never_ran},
     http::{
         HttpState,
-        answer::{Code, with_request_id},
+        answer::{self, Code, ErrorAnswer, with_request_id},
     },
 };
 
@@ -28,6 +28,9 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 pub(super) const TAKES_TOO_LONG: &str =
     "this takes too long; it may still be carried out, so look before you try again";
 
+/// What a caller hears who does not take what was answered before.
+const TOO_MUCH_IN_FLIGHT: &str = "too many answers wait for you to take them; read those first";
+
 /// What an operation says.
 #[derive(Debug)]
 pub(super) enum Said {
@@ -39,14 +42,30 @@ pub(super) enum Said {
     Complete,
 }
 
+/// Carries out a query or a mutation to its end; `None`, and nothing of it is carried out, where the caller does not take the
+/// answers that it has.
+pub(super) async fn execute(state: &HttpState, admitted: &Admitted, caller: &Caller) -> Option<Response> {
+    if !state.answers.has_room(caller.principal()) {
+        return None;
+    }
+    Some(state.api.execute(admitted, caller).await)
+}
+
+/// What is answered then.
+pub(super) fn too_much_in_flight() -> ErrorAnswer {
+    answer::error(Code::TooMany, TOO_MUCH_IN_FLIGHT)
+}
+
 /// Carries out an operation. Subscriptions end when they are dropped; everything else runs to its end in a task of its own.
 pub(super) fn run(state: &HttpState, admitted: Admitted, caller: &Caller, id: &str) -> BoxStream<'static, Said> {
     let responses = if admitted.kind() == OperationType::Subscription {
         state.api.subscribe(admitted, caller)
     } else {
-        let (api, caller) = (state.api.clone(), caller.clone());
-        let work = async move { api.execute(&admitted, &caller).await };
-        let done = state.requests.spawn(work.in_current_span());
+        let (state, caller) = (state.clone(), caller.clone());
+        let requests = state.requests.clone();
+        let refused = || Response::from_errors(vec![error(TOO_MUCH_IN_FLIGHT, Code::TooMany.word())]);
+        let work = async move { execute(&state, &admitted, &caller).await.unwrap_or_else(refused) };
+        let done = requests.spawn(work.in_current_span());
         stream::once(within(ANSWER_WITHIN, done)).boxed()
     };
     let id = id.to_owned();

@@ -131,6 +131,12 @@ impl Service {
         Ok((view, upload))
     }
 
+    /// Who may send a file to this address, as the history names them.
+    pub async fn uploader(&self, granted: &Granted) -> Result<Option<Uuid>> {
+        self.check_grant(self.attachments()?, Grant::Upload, granted)?;
+        Ok(self.requested(granted.id).await?.uploader_id)
+    }
+
     /// Takes in the bytes of a file that was allowed, and checks them while they come.
     pub async fn receive_upload<Part, Error>(
         &self,
@@ -142,12 +148,7 @@ impl Service {
     {
         let attachments = self.attachments()?;
         self.check_grant(attachments, Grant::Upload, granted)?;
-        let row = store::attachments::find(&self.db, None, granted.id).await?;
-        let row = row.filter(|row| row.state == AttachmentState::Requested).ok_or(ServiceError::NotFound("upload"))?;
-        let (person, contact) = person_or_contact(row.uploader_kind, row.uploader_id);
-        if !store::directory::is_active(&self.db, person, contact).await? {
-            return Err(ServiceError::NotFound("upload"));
-        }
+        let row = self.requested(granted.id).await?;
         let object = self.object_name(&row);
         attachments.store.receive(&object, bytes, &expected(&row)).await?;
         self.keep(attachments, &row, &object).await.map(drop)
@@ -273,6 +274,17 @@ impl Service {
 
     fn attachments(&self) -> Result<&Arc<Attachments>> {
         self.attachments.as_ref().ok_or(ServiceError::NotFound("attachment store"))
+    }
+
+    /// A file that was allowed and has not come.
+    async fn requested(&self, id: AttachmentId) -> Result<attachment::Model> {
+        let row = store::attachments::find(&self.db, None, id).await?;
+        let row = row.filter(|row| row.state == AttachmentState::Requested).ok_or(ServiceError::NotFound("upload"))?;
+        let (person, contact) = person_or_contact(row.uploader_kind, row.uploader_id);
+        if !store::directory::is_active(&self.db, person, contact).await? {
+            return Err(ServiceError::NotFound("upload"));
+        }
+        Ok(row)
     }
 
     fn check_grant(&self, attachments: &Attachments, grant: Grant, granted: &Granted) -> Result<()> {

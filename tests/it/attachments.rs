@@ -1,14 +1,23 @@
 //! Files of tickets: allowed, uploaded, checked, handed out, removed.
 
+use std::io;
+
 use axum::{
+    Router,
     body::Body,
     http::{Request, Response},
 };
 use chrono::TimeDelta;
 use entity::{attachment, id::AttachmentId};
+use futures_util::future::{join_all, select_all};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use secondline::delivery::attachments::{AttachmentKey, Grant};
 use serde_json::{Value, json};
+use tokio::{
+    sync::mpsc::{self, Sender},
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::ReceiverStream;
 use tower::ServiceExt;
 
 use crate::support::{
@@ -37,6 +46,14 @@ async fn request(app: &TestApp, member: &Member, input: Value) -> (String, Strin
 async fn send(app: &TestApp, method: &str, url: &str, body: &[u8]) -> Response<Body> {
     let request = Request::builder().method(method).uri(url).body(Body::from(body.to_vec())).unwrap();
     app.router.clone().oneshot(request).await.unwrap()
+}
+
+/// Begins an upload whose parts are sent one by one.
+fn begin(router: &Router, url: &str) -> (Sender<io::Result<Vec<u8>>>, JoinHandle<u16>) {
+    let (parts, sent) = mpsc::channel(1);
+    let request = Request::put(url).body(Body::from_stream(ReceiverStream::new(sent))).unwrap();
+    let router = router.clone();
+    (parts, tokio::spawn(async move { router.oneshot(request).await.unwrap().status().as_u16() }))
 }
 
 async fn put(app: &TestApp, url: &str, body: &[u8]) -> u16 {
@@ -162,6 +179,46 @@ each_database! {
         let mut statuses = [one, other];
         statuses.sort_unstable();
         assert_eq!((statuses, kept(app)), ([204, 404], 1));
+    }
+
+    async fn an_uploader_sends_one_file_at_a_time_and_few_wait(app) {
+        let key = app.file_ticket().await;
+        let (_, first) = request(app, &app.cast.qa, screenshot(&key)).await;
+        let (parts, slow) = begin(&app.router, &first);
+        // The second part is taken once the first one was read.
+        parts.send(Ok(PNG[..2].to_vec())).await.unwrap();
+        parts.send(Ok(PNG[2..4].to_vec())).await.unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..8 {
+            let (_, url) = request(app, &app.cast.qa, screenshot(&key)).await;
+            let (parts, upload) = begin(&app.router, &url);
+            parts.send(Ok(PNG.to_vec())).await.unwrap();
+            waiting.push(upload);
+        }
+        let (refused, _, waiting) = select_all(waiting).await;
+        assert_eq!(refused.unwrap(), 429, "more do not wait");
+        let (_, others) = request(app, &app.cast.tech, screenshot(&key)).await;
+        assert_eq!(put(app, &others, PNG).await, 204, "another uploader does not wait");
+        assert!(waiting.iter().all(|upload| !upload.is_finished()));
+        parts.send(Ok(PNG[4..].to_vec())).await.unwrap();
+        drop(parts);
+        assert_eq!(slow.await.unwrap(), 204);
+        let done: Vec<_> = join_all(waiting).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!((done, kept(app)), (vec![204; 7], 9));
+    }
+
+    async fn an_upload_that_breaks_off_leaves_nothing(app) {
+        let key = app.file_ticket().await;
+        for (end, status) in [(Some(io::Error::other("gone")), 400), (None, 413)] {
+            let (_, url) = request(app, &app.cast.qa, screenshot(&key)).await;
+            let (parts, upload) = begin(&app.router, &url);
+            parts.send(Ok(PNG[..10].to_vec())).await.unwrap();
+            if let Some(error) = end {
+                parts.send(Err(error)).await.unwrap();
+            }
+            drop(parts);
+            assert_eq!((upload.await.unwrap(), kept(app)), (status, 0));
+        }
     }
 
     async fn declarations_are_checked(app) {

@@ -1,6 +1,10 @@
 use axum::http::HeaderValue;
 
 use super::*;
+use crate::{
+    graphql::admission::Principal,
+    http::in_flight::{self, ByteLimiter},
+};
 
 fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
     HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
@@ -43,8 +47,10 @@ fn the_answer_is_of_a_type_that_the_caller_accepts() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused() {
-    assert_eq!(read(Body::from(vec![b' '; BODY_LIMIT])).await.unwrap().len(), BODY_LIMIT);
-    assert_eq!(read(Body::from(vec![b' '; BODY_LIMIT + 1])).await.unwrap_err().code(), Code::TooLarge);
+    let limiter = ByteLimiter::new(in_flight::BODIES);
+    let read = |length| read(Body::from(vec![b' '; length]), limiter.permit(Principal::Unknown(None)));
+    assert_eq!(read(BODY_LIMIT).await.unwrap().len(), BODY_LIMIT);
+    assert_eq!(read(BODY_LIMIT + 1).await.unwrap_err().code(), Code::TooLarge);
 }
 
 #[test]

@@ -20,9 +20,11 @@ use crate::http::{
     HttpState,
     answer::{self, Body, Code},
     auth::{self, Identified},
-    connections::Held,
+    in_flight::BytePermit,
     operation::{self, Said},
     params::Fields,
+    server::ConnectionHandle,
+    streams::StreamPermit,
 };
 
 /// A client says who it is at once.
@@ -59,18 +61,34 @@ pub(super) struct Socket {
     identified: Option<Identified>,
     /// From the headers of the connection, for clients that can send some.
     introduced: Identified,
-    held: Held,
+    permit: StreamPermit,
+    /// What its connection is told, where there is one.
+    connection: Option<ConnectionHandle>,
+    /// How long its longest message was: the library keeps as much memory.
+    longest: BytePermit,
     operations: StreamMap<String, BoxStream<'static, Said>>,
     request_id: String,
 }
 
+/// What is known when a connection becomes a socket.
+pub(super) struct Opening {
+    /// Who opens it, as far as the headers say.
+    pub(super) introduced: Identified,
+    /// Its place.
+    pub(super) permit: StreamPermit,
+    /// Its connection, where there is one.
+    pub(super) connection: Option<ConnectionHandle>,
+    /// The id of the request that opens it.
+    pub(super) request_id: String,
+}
+
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(socket: WebSocket, state: HttpState, introduced: Identified, held: Held, request_id: String) {
+pub(super) async fn serve(socket: WebSocket, state: HttpState, opening: Opening) {
     let (sink, mut incoming) = socket.split();
     let end_sockets = state.end_sockets.clone();
     let service = state.api.service().clone();
-    let mut socket =
-        Socket { state, sink, identified: None, introduced, held, operations: StreamMap::new(), request_id };
+    let mut displaced = Box::pin(displaced(opening.connection.clone()));
+    let mut socket = Socket::new(sink, state, opening);
     let mut init_deadline = pin!(sleep(INIT_WITHIN));
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = true;
@@ -83,6 +101,7 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, introduced: Ident
             biased;
             () = end_sockets.cancelled() => Err(close(1001, "the server shuts down")),
             () = &mut out_of_force => Err(close(4403, "Forbidden: the token or its rights have changed")),
+            () = &mut displaced => Err(close(1013, "Too many connections")),
             Some((id, said)) = socket.operations.next(), if !socket.operations.is_empty() => {
                 socket.tell(&id, said).await
             }
@@ -121,8 +140,26 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, introduced: Ident
     .await;
 }
 
+/// Ends once another connection is given the place of this one.
+async fn displaced(connection: Option<ConnectionHandle>) {
+    match connection {
+        Some(connection) => connection.displaced().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Socket {
+    fn new(sink: SplitSink<WebSocket, Message>, state: HttpState, opening: Opening) -> Self {
+        let Opening { introduced, permit, connection, request_id } = opening;
+        let longest = state.answers.permit(introduced.caller.principal());
+        let operations = StreamMap::new();
+        Self { state, sink, identified: None, introduced, permit, connection, longest, operations, request_id }
+    }
+
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Step {
+        if let Some(connection) = &self.connection {
+            connection.end_message();
+        }
         match message {
             Some(Ok(Message::Text(text))) => match ClientMessage::read(&text) {
                 Ok(message) => self.act(message).await,
@@ -164,7 +201,11 @@ impl Socket {
             }
         };
         let principal = identified.caller.principal();
-        self.held = self.state.connections.hold(principal).ok_or_else(|| close(1013, "Too many connections"))?;
+        if !self.permit.identify(principal) {
+            return Err(close(1013, "Too many connections"));
+        }
+        identified.own(self.connection.as_ref());
+        self.longest = self.state.answers.permit(principal);
         self.identified = Some(identified);
         self.say(ServerMessage::ConnectionAck).await
     }
@@ -206,7 +247,11 @@ impl Socket {
     }
 
     async fn say(&mut self, message: ServerMessage<'_>) -> Step {
-        self.send(Message::text(answer::text(&message))).await
+        let text = answer::text(&message);
+        if !self.longest.extend_to(text.len()) {
+            return Err(close(1013, operation::TOO_SLOW));
+        }
+        self.send(Message::text(text)).await
     }
 
     /// Sends a message, and waits until the client takes it: nothing more is made for it meanwhile.

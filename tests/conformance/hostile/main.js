@@ -1,9 +1,12 @@
-// Hostile requests: what becomes of each, how long it takes, and what a normal client notices while it is repeated.
+// Hostile requests: what becomes of each, how long it takes, and what a normal client notices while it is repeated. Then attacks
+// that hold things: what the server has of memory and files, and what a normal client notices.
 
 import { fork } from 'node:child_process';
 
 import { Office } from '../support/office.js';
 import { brief, part } from '../support/report.js';
+import { exhaustion } from './exhaustion.js';
+import { percentile, told } from './measuring.js';
 import { NormalClient } from './normal_client.js';
 import { REQUESTS } from './requests.js';
 import { isAsItMust, send } from './sending.js';
@@ -25,6 +28,13 @@ const TICKETS = 60;
 const MEMORY_MIB = 512;
 
 await part(async (binary) => {
+  const areRefused = REQUESTS.length === 0 || (await requests(binary));
+  const areBorne = await exhaustion(binary, SECONDS);
+  return areRefused && areBorne;
+});
+
+/** Sends every hostile request, and answers whether all are met as they must be. */
+async function requests(binary) {
   const office = await Office.open(binary);
   const { server } = office;
   for (let number = 0; number < TICKETS; number += 1) await office.file(`Ticket ${number}`);
@@ -65,7 +75,7 @@ await part(async (binary) => {
   console.log(`the server has had ${memory} MiB at most`);
   const isAlive = (await server.isAlive()) && memory < MEMORY_MIB;
   return (await office.close()) && isAlive && failures === 0;
-});
+}
 
 /** Sends each request once, slow ones meanwhile; answers what became of them, or null when the server did not bear it. */
 async function probe(server, attackers) {
@@ -97,16 +107,4 @@ async function notice(attacker, normal, index, token) {
     if (!(best?.ratio <= effect.ratio)) best = effect;
   }
   return best;
-}
-
-/** Tells the attacker something; answers what it says to that. */
-function told(attacker, message) {
-  const answer = new Promise((resolve) => attacker.once('message', resolve));
-  attacker.send(message);
-  return answer;
-}
-
-function percentile(samples, share) {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Infinity;
 }

@@ -14,9 +14,9 @@ export const TICKET_EVENTS = `subscription TicketEvents($filter: TicketEventFilt
 }`;
 
 export class Office {
-  static async open(binary, options) {
+  static async open(binary, options, limits) {
     const office = new Office();
-    office.server = await Server.start(binary, options);
+    office.server = await Server.start(binary, options, limits);
     office.token = await office.server.person('Ada', '--administrator', '--team', 'operations');
     const ask = (query, variables) => office.server.ask(office.token, query, variables);
     const { createCompany } = await ask('mutation { createCompany(input: { name: "Acme" }) { company { id } } }');
@@ -32,17 +32,18 @@ export class Office {
   }
 
   /** The input of `createTicket` for a ticket with this subject. */
-  ticket(subject) {
+  ticket(subject, description = 'It ends early.') {
     return {
       companyId: this.companyId,
       contactId: this.contactId,
-      facts: { subject, description: 'It ends early.', category: 'BUGS_DEFECTS', subtypeId: this.subtypeId },
+      facts: { subject, description, category: 'BUGS_DEFECTS', subtypeId: this.subtypeId },
     };
   }
 
   /** Files a ticket; answers it. */
-  async file(subject) {
-    const { createTicket } = await this.server.ask(this.token, CREATE_TICKET, { input: this.ticket(subject) });
+  async file(subject, description) {
+    const input = this.ticket(subject, description);
+    const { createTicket } = await this.server.ask(this.token, CREATE_TICKET, { input });
     if (!createTicket.ticket) throw new Error(JSON.stringify(createTicket.userErrors));
     return createTicket.ticket;
   }

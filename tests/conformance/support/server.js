@@ -1,7 +1,8 @@
 // A Secondline of our own: a fresh database in a temporary folder, people and tokens made by its command line, and its log.
 
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,16 +24,19 @@ function environment() {
 }
 
 export class Server {
-  /** Starts the binary and waits until it listens; `options` are more flags of `serve`. */
-  static async start(binary, options = []) {
+  /** Starts the binary and waits until it listens; `options` are more flags of `serve`, `files` how many it may open. */
+  static async start(binary, options = [], { files } = {}) {
     const server = new Server();
     server.binary = binary;
     server.folder = await mkdtemp(join(tmpdir(), 'secondline-conformance-'));
     const flags = ['serve', '--listen', '127.0.0.1:0', '--data-dir', server.folder, '--log-format', 'text', ...options];
-    server.process = spawn(binary, flags, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const limited = ['sh', '-c', `ulimit -n ${files} && exec "$0" "$@"`, binary];
+    const [program, ...words] = [...(files ? limited : [binary]), ...flags];
+    server.process = spawn(program, words, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     server.ended = new Promise((resolve) => server.process.once('exit', (code, signal) => resolve({ code, signal })));
     // Whatever ends this program ends its server.
-    process.once('exit', () => server.process.kill('SIGKILL'));
+    server.kill = () => server.process.kill('SIGKILL');
+    process.once('exit', server.kill);
     server.log = [];
     server.address = await server.#listening();
     server.http = `http://${server.address}/graphql`;
@@ -87,17 +91,31 @@ export class Server {
     return answer.data;
   }
 
-  /** Whether the process lives and answers. */
-  async isAlive() {
+  /** Whether the process lives and answers whoever comes new. */
+  isAlive() {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return false;
-    const health = fetch(`http://${this.address}/healthz`, { signal: AbortSignal.timeout(10_000) });
-    return health.then((response) => response.ok, () => false);
+    return new Promise((resolve) => {
+      const health = http.get(`http://${this.address}/healthz`, { agent: false, timeout: 10_000 });
+      health.on('response', (response) => resolve(response.resume().statusCode === 200));
+      health.on('error', () => resolve(false));
+      health.on('timeout', () => health.destroy());
+    });
   }
 
   /** How much memory the process has had at most, in MiB; 0 where that is not told. */
-  async peakMemory() {
+  peakMemory() {
+    return this.#memory('VmHWM');
+  }
+
+  /** How much memory the process has, in MiB, and how many files it has open; 0 where that is not told. */
+  async resources() {
+    const files = await readdir(`/proc/${this.process.pid}/fd`).catch(() => []);
+    return { memory: await this.#memory('VmRSS'), files: files.length };
+  }
+
+  async #memory(field) {
     const status = await readFile(`/proc/${this.process.pid}/status`, 'utf8').catch(() => '');
-    return Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
+    return Math.round(Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024);
   }
 
   /** The lines of the log that tell of a fault of the server's own. */
@@ -113,9 +131,10 @@ export class Server {
   /** Ends it in order and removes its folder; answers how it ended. */
   async stop() {
     this.terminate();
-    const timer = setTimeout(() => this.process.kill('SIGKILL'), STOP_WITHIN_MS);
+    const timer = setTimeout(this.kill, STOP_WITHIN_MS);
     const end = await this.ended;
     clearTimeout(timer);
+    process.off('exit', this.kill);
     await rm(this.folder, { recursive: true, force: true });
     return end;
   }

@@ -10,9 +10,9 @@ export class Socket {
   #waiting = null;
 
   /** Connects; rejects with `{ status }` when the server answers the upgrade with something else. */
-  static connect(url, { protocols = [PROTOCOL], origin, headers } = {}) {
+  static connect(url, { protocols = [PROTOCOL], origin, headers, localAddress } = {}) {
     const socket = new Socket();
-    socket.raw = new WebSocket(url, protocols, { origin, headers, perMessageDeflate: false });
+    socket.raw = new WebSocket(url, protocols, { origin, headers, localAddress, perMessageDeflate: false });
     socket.raw.on('message', (data, isBinary) => socket.#heard(isBinary ? { binary: true } : JSON.parse(data)));
     socket.raw.on('close', (code, reason) => socket.#heard({ type: 'close', code, reason: reason.toString() }));
     return new Promise((resolve, reject) => {

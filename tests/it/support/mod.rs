@@ -11,6 +11,7 @@ pub mod server;
 pub mod sla;
 pub mod smtp;
 pub mod socket;
+pub mod wire;
 
 use std::sync::{
     Arc, LazyLock,

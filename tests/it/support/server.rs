@@ -5,7 +5,8 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::Duration,
@@ -44,21 +45,35 @@ impl Server {
 
     /// The same, with what it said until it listened.
     pub fn start_with_log(database_url: &str, options: &[(&str, &str)]) -> (Self, Vec<String>) {
-        Self::start_by(without_settings(), database_url, options)
+        Self::launch(without_settings(), database_url, options)
     }
 
-    /// Starts it after a line of shell that limits what the program may take, such as `ulimit -n 100`.
+    /// The same, after a line of shell that limits what the program may take, such as `ulimit -n 100`.
     pub fn start_after(limits: &str, database_url: &str, options: &[(&str, &str)]) -> Self {
-        Self::start_by(limited(limits), database_url, options).0
+        Self::launch(limited(limits), database_url, options).0
     }
 
-    fn start_by(mut command: Command, database_url: &str, options: &[(&str, &str)]) -> (Self, Vec<String>) {
+    /// Starts the program with its log going elsewhere, and waits until it listens.
+    pub fn start_logging_to(stderr: impl Into<Stdio>, database_url: &str, options: &[(&str, &str)]) -> Self {
+        let addr = free_address();
+        let listen = addr.to_string();
         let folder = tempfile::tempdir().unwrap();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]);
-        command.arg("--data-dir").arg(folder.path()).env("DATABASE_URL", database_url);
-        for (option, value) in options {
-            command.args([option, value]);
+        let options = [&[("--listen", listen.as_str())], options].concat();
+        let mut command = serve(without_settings(), folder.path(), database_url, &options);
+        let process = command.stderr(stderr).stdout(Stdio::null()).spawn().unwrap();
+        let mut server = Self { addr, process, _folder: folder };
+        let began = std::time::Instant::now();
+        while TcpStream::connect(addr).is_err() {
+            assert!(server.is_running() && began.elapsed() < START_WITHIN, "the server does not listen");
+            std::thread::sleep(Duration::from_millis(20));
         }
+        server
+    }
+
+    fn launch(command: Command, database_url: &str, options: &[(&str, &str)]) -> (Self, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = [&[("--listen", "127.0.0.1:0")], options].concat();
+        let mut command = serve(command, folder.path(), database_url, &options);
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         // From here on the process ends with the value, also where a test fails.
@@ -92,6 +107,16 @@ impl Server {
         self.process.wait().unwrap()
     }
 
+    /// Whether the process lives.
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// Ends it as `kill -9` does.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
@@ -115,6 +140,20 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The program, told to serve.
+fn serve(mut command: Command, folder: &Path, database_url: &str, options: &[(&str, &str)]) -> Command {
+    command.args(["serve", "--log-format", "text"]).arg("--data-dir").arg(folder).env("DATABASE_URL", database_url);
+    for (option, value) in options {
+        command.args([option, value]);
+    }
+    command
+}
+
+/// An address that nobody listened at a moment ago.
+fn free_address() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
 }
 
 /// What GraphQL answers at this address; an error when no answer arrives.
