@@ -164,14 +164,37 @@ pub enum OutboxCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Queue a failed mail again
-    Retry {
-        /// Which mail, as `secondline outbox list` shows it
-        #[arg(value_parser = id::<NoticeId>)]
-        id: NoticeId,
-        #[command(flatten)]
-        common: Common,
-    },
+    /// Queue failed mails again, to the addresses that their recipients have now
+    #[command(after_help = "Examples:\n  secondline outbox retry --since 2026-06-01T09:00:00Z\n  \
+        secondline outbox retry --recipient ana@acme.example\n  \
+        secondline outbox retry notice_0199f3c27b1e7c3f8a4d5e6f7a8b9c0d")]
+    Retry(RetryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RetryArgs {
+    #[command(flatten)]
+    which: RetryWhich,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Which failed mails.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct RetryWhich {
+    /// Which mail, as `secondline outbox list` shows it
+    #[arg(value_parser = id::<NoticeId>)]
+    id: Option<NoticeId>,
+    /// All that failed
+    #[arg(long)]
+    all: bool,
+    /// Those that were given up at this instant or later
+    #[arg(long, value_name = "INSTANT")]
+    since: Option<DateTime<Utc>>,
+    /// Those to this address
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -289,7 +312,9 @@ impl Command {
             | Self::Audit(AuditCommand::Export { common, .. })
             | Self::Calendar(CalendarCommand::ImportHolidays(HolidayArgs { common, .. }))
             | Self::Sla(SlaCommand::Scan(common) | SlaCommand::Verify { common, .. })
-            | Self::Outbox(OutboxCommand::List { common, .. } | OutboxCommand::Retry { common, .. }) => &common.log,
+            | Self::Outbox(OutboxCommand::List { common, .. } | OutboxCommand::Retry(RetryArgs { common, .. })) => {
+                &common.log
+            }
         }
     }
 
@@ -314,7 +339,7 @@ impl Command {
             Self::Outbox(OutboxCommand::List { state, limit, common }) => {
                 operations::list_outbox(state, limit, &common).await
             }
-            Self::Outbox(OutboxCommand::Retry { id, common }) => operations::retry(id, &common).await,
+            Self::Outbox(OutboxCommand::Retry(arguments)) => operations::retry(arguments).await,
             Self::Audit(AuditCommand::Export { from, to, common }) => operations::export_audit(from, to, &common).await,
             Self::Config(ConfigCommand::Check(config)) => operations::check_config(&config),
         }

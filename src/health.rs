@@ -25,6 +25,7 @@ pub struct Health(Arc<Inner>);
 struct Inner {
     is_draining: AtomicBool,
     jobs: Mutex<BTreeMap<&'static str, JobHealth>>,
+    warnings: Mutex<BTreeMap<&'static str, Vec<String>>>,
 }
 
 /// What is known of a job.
@@ -82,6 +83,16 @@ impl Health {
     /// The jobs of this process, by name; none where none are scheduled.
     pub fn job_healths(&self) -> BTreeMap<&'static str, JobHealth> {
         self.jobs().clone()
+    }
+
+    /// Notes what is wrong with a part of the process, in place of what was before; nothing where it is well again.
+    pub fn set_warnings(&self, part: &'static str, warnings: Vec<String>) {
+        self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(part, warnings);
+    }
+
+    /// What is wrong besides late jobs, one line each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<&'static str, JobHealth>> {

@@ -42,7 +42,11 @@ pub struct Model {
     pub dedupe_key: String,
     pub state: NoticeState,
     pub attempts: i32,
+    /// How many of the attempts its recipient was refused for good.
+    pub refusals: i32,
     pub next_attempt_at: DateTimeUtc,
+    /// When its state or its next attempt was last decided; null where that was when it was written.
+    pub decided_at: Option<DateTimeUtc>,
     /// Until when one worker has claimed it.
     pub leased_until: Option<DateTimeUtc>,
     /// Which claim holds the lease: only its holder may settle.

@@ -451,6 +451,8 @@ vocabulary! {
         AttachmentAdded => "Attachment added",
         /// A file was removed.
         AttachmentRemoved => "Attachment removed",
+        /// A mail to the client was given up. Where it was a question, its pause is undone.
+        ClientNotTold => "Client not told",
     }
 
     /// Who reads a comment or an attachment.
@@ -527,6 +529,10 @@ vocabulary! {
         PauseEnded => "Pause ended",
         /// Stored clocks are not what their history says.
         ClockDrift => "Clock drift",
+        /// A mail to the client was given up.
+        ClientNotTold => "Client not told",
+        /// Mails fail in numbers.
+        MailTrouble => "Mail trouble",
     }
 
     /// Where a notice stands on its way.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use entity::{audit_entry, id::NoticeId, notice, vocab::NoticeState};
+use entity::{audit_entry, notice, vocab::NoticeState};
 use secondline::{
     app,
     config::{Config, ConfigError, hide_passwords},
@@ -10,11 +10,12 @@ use secondline::{
     store::page::Window,
     store::{
         audit::AuditFilter,
+        outbox::Failed,
         page::{Position, SortKey},
     },
 };
 
-use crate::cli::{Common, print};
+use crate::cli::{Common, RetryArgs, print};
 
 /// Entries of the audit log that are read at once.
 const AUDIT_PAGE: u64 = 500;
@@ -91,12 +92,21 @@ fn row(notice: &notice::Model) -> [String; 9] {
     ]
 }
 
-/// Queues a failed mail again.
-pub(super) async fn retry(id: NoticeId, common: &Common) -> Result<()> {
+/// Queues failed mails again.
+pub(super) async fn retry(RetryArgs { which, common }: RetryArgs) -> Result<()> {
     let service = common.service().await?;
-    service.retry_notice(&Actor::System, id).await?;
+    let which = match (which.id, which.recipient) {
+        (Some(id), _) => {
+            service.retry_notice(&Actor::System, id).await?;
+            service.close().await;
+            return print::note("The mail is queued again; the running server sends it.");
+        }
+        (None, Some(address)) => Failed::To(address),
+        (None, None) => Failed::Since(which.since),
+    };
+    let queued = service.retry_notices(&Actor::System, &which).await?;
     service.close().await;
-    print::note("The mail is queued again; the running server sends it.")
+    print::note(&format!("{queued} mails are queued again; the running server sends them."))
 }
 
 /// Prints the audit log as JSON lines, page by page.

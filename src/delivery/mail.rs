@@ -51,9 +51,12 @@ pub struct Thread {
 /// Why a mail did not leave. The text holds the server's answer, without the recipient's address or the mail's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// Another attempt would end the same way.
-    #[error("refused for good: {0}")]
+    /// It cannot be sent as it is, whoever is asked: another attempt would end the same way.
+    #[error("cannot be delivered: {0}")]
     Permanent(String),
+    /// The server refused this recipient, or this mail, for good. It may be mistaken: another attempt much later may succeed.
+    #[error("refused: {0}")]
+    Refused(String),
     /// Another attempt may succeed. After a time-out the mail may have been delivered all the same.
     #[error("not delivered yet: {0}")]
     Transient(String),
@@ -99,12 +102,5 @@ impl Mailer {
             Self::Smtp(smtp) => smtp.close().await,
             Self::Folder(_) => (),
         }
-    }
-}
-
-impl SendError {
-    /// Whether another attempt is pointless.
-    pub const fn is_permanent(&self) -> bool {
-        matches!(self, Self::Permanent(_))
     }
 }

@@ -107,6 +107,7 @@ async fn the_demo_shows_every_corner_of_the_process() {
         EventKind::TicketUnlinked,
         EventKind::AttachmentAdded,
         EventKind::AttachmentRemoved,
+        EventKind::ClientNotTold,
     ];
     assert_eq!(missing, unplayed);
     let report = service.verify_clocks(&Actor::System, None).await.unwrap();

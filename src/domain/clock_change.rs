@@ -68,6 +68,13 @@ pub enum ClockChange {
         /// Which ones.
         reason: PauseReason,
     },
+    /// A pause never was: the question that began it did not reach the client.
+    PauseVoided {
+        /// The visit that it was a pause of; it may have been left since.
+        visit_id: StageVisitId,
+        /// The pause.
+        pause_id: ClockPauseId,
+    },
     /// Another day's end is the deadline.
     DeadlineMoved {
         /// Which day's.
@@ -234,6 +241,10 @@ impl TicketClocks {
             }
             ClockChange::Resumed { reason } => {
                 self.run()?.resume(|other| other == *reason, now);
+            }
+            ClockChange::PauseVoided { visit_id, pause_id } => {
+                let visit = self.visits.iter_mut().find(|visit| visit.id == *visit_id);
+                visit.ok_or(ClockChangeError::NoVisit(*visit_id))?.void_pause(*pause_id, now);
             }
             ClockChange::DeadlineMoved { deadline_on } => self.run()?.set_deadline(*deadline_on, now),
             ClockChange::Reckoned { policy, rank, eras } => {

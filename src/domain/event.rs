@@ -6,7 +6,9 @@
 use chrono::{DateTime, Utc};
 use entity::{
     id::{AttachmentId, CommentId, SlaAlertId, TicketId},
-    vocab::{AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, PauseReason, Stage, TicketField},
+    vocab::{
+        AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, NoticeKind, PauseReason, Stage, TicketField,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +75,9 @@ pub struct EventData {
     /// The file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment_id: Option<AttachmentId>,
+    /// What the mail was about that did not reach the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice_kind: Option<NoticeKind>,
     /// How it relates to the other ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relation: Option<LinkRelation>,
@@ -136,7 +141,8 @@ pub const fn seen_by_client(kind: EventKind) -> ForClient {
         | EventKind::DueTimeOverridden
         | EventKind::BreachExcused
         | EventKind::SlaAlertAcknowledged
-        | EventKind::SlaAlertsSnoozed => ForClient::Never,
+        | EventKind::SlaAlertsSnoozed
+        | EventKind::ClientNotTold => ForClient::Never,
     }
 }
 

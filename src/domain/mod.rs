@@ -14,6 +14,7 @@ pub mod facts;
 pub mod link;
 pub mod moves;
 pub mod notice;
+pub mod outbox;
 pub mod policy;
 pub mod priority;
 pub mod process;

@@ -74,6 +74,10 @@ pub enum NoticeFacts {
     PauseEnded { stage: Stage, reasons: Vec<PauseReason>, due_at: Option<DateTime<Utc>> },
     /// To administrators: the stored clocks of these tickets are not what their history says; the first are listed.
     ClockDrift { tickets: Vec<DriftedTicket>, total: usize },
+    /// To owner team and Project Manager: what the client was to be told and was not, and whether a pause was undone.
+    ClientNotTold { what: NoticeKind, contact: String, cause: String, clock_goes_on: bool },
+    /// To administrators: mails fail in numbers; how, one line each.
+    MailTrouble { troubles: Vec<String> },
 }
 
 /// One alert of a digest.
@@ -142,6 +146,8 @@ impl NoticeFacts {
             Self::DeEscalationLoop { .. } => NoticeKind::DeEscalationLoop,
             Self::PauseEnded { .. } => NoticeKind::PauseEnded,
             Self::ClockDrift { .. } => NoticeKind::ClockDrift,
+            Self::ClientNotTold { .. } => NoticeKind::ClientNotTold,
+            Self::MailTrouble { .. } => NoticeKind::MailTrouble,
         }
     }
 
@@ -203,7 +209,9 @@ impl NoticeFacts {
             | Self::SlaDigest { .. }
             | Self::DeEscalationLoop { .. }
             | Self::PauseEnded { .. }
-            | Self::ClockDrift { .. } => false,
+            | Self::ClockDrift { .. }
+            | Self::ClientNotTold { .. }
+            | Self::MailTrouble { .. } => false,
         }
     }
 }

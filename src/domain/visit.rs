@@ -105,6 +105,11 @@ pub struct VisitPause {
 }
 
 impl VisitPause {
+    /// Returns true if it never was: the question that began it did not reach the client.
+    pub fn is_void(&self) -> bool {
+        self.ended_at == Some(self.started_at)
+    }
+
     /// As the clock counts it: up to when it ended, or is to end.
     pub(in crate::domain) fn planned(&self) -> Pause {
         Pause { from: self.started_at, until: self.ended_at.or(self.resume_at) }
@@ -238,6 +243,27 @@ impl Visit {
             self.refresh(now);
         }
         was_paused
+    }
+
+    /// Lets a pause never have been: it ends where it began, and the clock counts as though it had gone on. Of a visit that was
+    /// left, what it used is counted anew. A breach that the pause had put off is one, since its due time.
+    pub fn void_pause(&mut self, id: ClockPauseId, now: DateTime<Utc>) {
+        let before = self.due_at;
+        let Some(pause) = self.pauses.iter_mut().find(|pause| pause.id == id) else { return };
+        pause.ended_at = Some(pause.started_at);
+        self.refresh(now);
+        if self.left_at.is_some() {
+            self.elapsed = Some(self.clock().elapsed(now));
+            self.paused = Some(self.paused(now));
+        } else if self.due_at != before {
+            self.moved_at = Some(now);
+        }
+    }
+
+    /// The pause that a question to the client began, asked at `asked_at`: one that counts, or one that was voided.
+    pub fn question_pause(&self, asked_at: DateTime<Utc>) -> Option<&VisitPause> {
+        let is_meant = |pause: &&VisitPause| pause.reason == PauseReason::WaitingClient && pause.started_at >= asked_at;
+        self.pauses.iter().filter(is_meant).max_by_key(|pause| pause.started_at)
     }
 
     /// Ends the visit: first the pauses, then the clock. What it used is frozen.

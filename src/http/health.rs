@@ -69,11 +69,12 @@ async fn failure(service: &Service) -> Option<String> {
     }
 }
 
-/// The jobs of this process, and what is wrong with them.
+/// The jobs of this process, and what is wrong with them and with what they do.
 fn jobs(health: &Health) -> (Value, Vec<String>) {
     let jobs = health.job_healths();
     let late = jobs.iter().filter(|(_, job)| job.is_late());
-    let warnings = late.map(|(name, _)| format!("the job {name} has not run for five turns")).collect();
+    let late = late.map(|(name, _)| format!("the job {name} has not run for five turns"));
+    let warnings = late.chain(health.warnings()).collect();
     (jobs.iter().map(|(name, job)| (*name, described(job))).collect(), warnings)
 }
 

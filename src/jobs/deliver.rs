@@ -7,7 +7,9 @@ use crate::{
 
 /// One run.
 pub(super) async fn run(tools: Tools) -> Result<(), ServiceError> {
-    let report = tools.service.deliver_until(&tools.mail, &tools.stop).await?;
+    let delivered = tools.service.deliver_until(&tools.mail, &tools.stop).await;
+    tools.health.set_warnings("mail", tools.service.mail_troubles());
+    let report = delivered?;
     if report != DeliveryReport::default() {
         tracing::info!(
             outbox.sent = report.sent,

@@ -106,12 +106,19 @@ letter!(
     "en/clock_drift.txt",
     "en/clock_drift.html"
 );
+letter!(
+    client_not_told(what: &'a str, contact: &'a str, cause: &'a str, clock_goes_on: bool),
+    "en/client_not_told.txt",
+    "en/client_not_told.html"
+);
+letter!(mail_trouble(troubles: &'a [String]), "en/mail_trouble.txt", "en/mail_trouble.html");
 
 /// What mail is about that is not about one ticket.
 pub(super) fn title(facts: &NoticeFacts) -> String {
     match facts {
         NoticeFacts::SlaDigest { total, .. } => format!("{total} SLA alerts"),
         NoticeFacts::ClockDrift { .. } => "Stored clocks have drifted".to_owned(),
+        NoticeFacts::MailTrouble { .. } => "Mails do not arrive".to_owned(),
         other => other.kind().label().to_owned(),
     }
 }
@@ -166,6 +173,13 @@ pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<B
                 |ticket: &DriftedTicket| format!("{}: {}", ticket.ticket_key, one_line(&ticket.differences.join("; ")));
             let lines: Vec<_> = tickets.iter().map(line).collect();
             clock_drift(page, *total, &lines, total.saturating_sub(lines.len()))
+        }
+        NoticeFacts::ClientNotTold { what, contact, cause, clock_goes_on } => {
+            client_not_told(page, what.label(), &one_line(contact), &one_line(cause), *clock_goes_on)
+        }
+        NoticeFacts::MailTrouble { troubles } => {
+            let lines: Vec<_> = troubles.iter().map(|trouble| one_line(trouble)).collect();
+            mail_trouble(page, &lines)
         }
     }
 }

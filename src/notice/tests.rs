@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use entity::vocab::{AlertCause, AlertLevel, DeEscalationReason, PauseReason, Stage, Visibility};
+use entity::vocab::{AlertCause, AlertLevel, DeEscalationReason, NoticeKind, PauseReason, Stage, Visibility};
 
 use super::{Recipient, RenderError, RenderedNotice, Site, english, render, text};
 use crate::domain::notice::{DigestedAlert, DriftedTicket, NoticeContent, NoticeFacts, TicketLabel};
@@ -117,6 +117,13 @@ fn every_kind() -> Vec<NoticeFacts> {
             ticket_key: "L2-123".into(),
             differences: vec!["due_at is 1, its history says 2".into()],
         }]),
+        NoticeFacts::ClientNotTold {
+            what: NoticeKind::ClarificationRequested,
+            contact: "Ana Ruíz".into(),
+            cause: "refused for good: 550 5.1.1 no such user here".into(),
+            clock_goes_on: true,
+        },
+        NoticeFacts::MailTrouble { troubles: vec!["133 mails failed for good within the last hour".into()] },
     ]
 }
 

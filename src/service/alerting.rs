@@ -146,12 +146,15 @@ impl Service {
         let now = self.clock.now();
         let visits: Vec<_> = held.iter().filter_map(|row| row.visit_id).collect();
         let visits = store::notices::visit_states(&tx, &visits).await?;
-        let (mut true_ones, mut outlived) = (Vec::new(), BTreeMap::<&str, Vec<NoticeId>>::new());
+        let (mut true_ones, mut unreadable) = (Vec::new(), Vec::new());
+        let mut outlived = BTreeMap::<&str, Vec<NoticeId>>::new();
         for row in held {
-            let facts = store::notices::content(&row)?.facts;
             let visit = row.visit_id.and_then(|id| visits.get(&id));
-            match visit.and_then(|visit| facts.outlived_by(visit)) {
+            let content = store::notices::content(&row);
+            match visit.zip(content.as_ref().ok()).and_then(|(visit, content)| content.facts.outlived_by(visit)) {
                 Some(why) => outlived.entry(why).or_default().push(row.id),
+                // One that cannot be read keeps no others from leaving: it is given up when its turn comes.
+                None if content.is_err() => unreadable.push(row.id),
                 None => true_ones.push(row),
             }
         }
@@ -172,10 +175,48 @@ impl Service {
                 single.extend(rows);
             }
         }
-        let single: Vec<_> = single.iter().map(|row| row.id).collect();
+        let single: Vec<_> = single.iter().map(|row| row.id).chain(unreadable).collect();
         store::notices::let_go(&tx, &single).await?;
         self.commit(tx).await?;
         Ok(released)
+    }
+
+    /// Lets go of waits that were decided by a clock that was set since: what waits for its next attempt is due, and what waits for
+    /// working hours waits for those that come next.
+    pub(super) async fn mend_waits(&self) -> Result<()> {
+        if !store::outbox::is_any_misdated(&self.db, self.clock.now()).await? {
+            return Ok(());
+        }
+        let tx = self.begin().await?;
+        let now = self.clock.now();
+        let mended = store::outbox::mend_waits(&tx, now).await?;
+        let held = store::outbox::lock_misdated(&tx, now, MOST_AT_ONCE).await?;
+        tracing::warn!(
+            outbox.queued = mended,
+            outbox.held = held.len(),
+            "notices waited by a clock that was set since, and wait no longer"
+        );
+        let staff = self.staff(&tx).await?;
+        let tickets: Vec<_> = held.iter().filter_map(|row| row.ticket_id).collect();
+        let tickets = store::tickets::find_many(&tx, None, &tickets).await?;
+        let visits: Vec<_> = held.iter().filter_map(|row| row.visit_id).collect();
+        let visits: HashMap<_, _> =
+            store::visits::by_id(&tx, &visits).await?.into_iter().map(|visit| (visit.id, visit)).collect();
+        for row in held {
+            let ticket = row.ticket_id.and_then(|id| tickets.get(&id)).map(|view| &view.ticket);
+            let visit = row.visit_id.and_then(|id| visits.get(&id));
+            let person = staff.people.iter().map(|row| &row.person).find(|person| Some(person.id) == row.person_id);
+            let id = row.id;
+            let (until, detail) = match (ticket, visit, person) {
+                (Some(ticket), Some(visit), Some(person)) => {
+                    let held = staff.hold(row, person, ticket, &visit.timeline, now);
+                    (held.next_attempt_at, held.detail)
+                }
+                _ => (now, None),
+            };
+            store::outbox::hold_until(&tx, id, until, detail.as_deref(), now).await?;
+        }
+        self.commit(tx).await
     }
 
     /// Puts one digest in the place of alerts to one recipient.
@@ -196,6 +237,7 @@ impl Service {
             dedupe_key: format!("{}:{}", content.facts.kind().word(), first.id),
             state: NoticeState::Queued,
             next_attempt_at: now,
+            decided_at: None,
             detail: None,
             created_at: now,
             ..first.clone()

@@ -1,11 +1,17 @@
 //! Sending what waits in the outbox.
 //!
-//! A notice is claimed with a lease, rendered and sent outside any transaction, and settled. A process that dies in between
-//! leaves a lease that runs out; the next attempt carries the same Message-ID.
+//! A notice is claimed with a lease, rendered and sent outside any transaction, and settled. The lease is short and renewed while
+//! its worker lives, so that what a process had claimed that died is free within seconds; the next attempt carries the same
+//! Message-ID.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use entity::{
     notice,
@@ -20,15 +26,22 @@ use crate::{
         MAX_ATTEMPTS, backoff,
         mail::{Envelope, Mailbox, Mailer, SendError, Thread},
     },
-    notice::{Recipient, Site, render},
+    domain::outbox::{LEASE, MOST_REFUSALS, refusal_wait},
+    notice::{Recipient, RenderedNotice, Site, render},
     service::{Result, Service},
-    store::{self, notices::Settlement},
+    store::{
+        self,
+        outbox::{Claimed, Settlement},
+    },
 };
 
-/// A mail takes up to some 30 s when its server hangs in every phase; nobody else may take it meanwhile.
-const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// Mails under way at once: a mail takes 45–75 ms even to a near server.
 const AT_ONCE: u64 = 16;
+/// How often leases are renewed: three times within one, so that a slow database does not lose them.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How long mails that are under way may take when the server stops; then they are cut, and sent after the next start.
+const LAST_MAILS: Duration = Duration::from_secs(5);
+const UNREADABLE: &str = "it cannot be read, and will never be sent";
 
 /// Where mail goes, and what it says of this deployment.
 #[derive(Clone)]
@@ -62,66 +75,139 @@ impl Service {
         self.deliver_until(route, &CancellationToken::new()).await
     }
 
-    /// The same, unless it is told to stop: then what is under way is finished, and nothing more begun.
+    /// The same, unless it is told to stop: then nothing more is begun, and what is under way has a few seconds to end.
     pub async fn deliver_until(&self, route: &MailRoute, stop: &CancellationToken) -> Result<DeliveryReport> {
         let mut report = DeliveryReport::default();
-        loop {
-            if stop.is_cancelled() {
-                return Ok(report);
-            }
+        let delivered = self.deliver_batches(route, stop, &mut report).await;
+        // Also, and most of all, where something went wrong.
+        let told = self.tell_mail_trouble().await;
+        delivered.and(told).map(|()| report)
+    }
+
+    async fn deliver_batches(
+        &self,
+        route: &MailRoute,
+        stop: &CancellationToken,
+        report: &mut DeliveryReport,
+    ) -> Result<()> {
+        self.mend_waits().await?;
+        while !stop.is_cancelled() {
             let released = self.release_held().await?;
             report.cancelled += released.cancelled;
             report.digested += released.digested;
             let now = self.clock.now();
             let lease = self.clock.new_uuid();
-            let claimed = store::notices::claim(&self.db, now, now + LEASE, lease, AT_ONCE).await?;
-            if claimed.is_empty() {
-                return Ok(report);
+            // A server that refuses everybody is asked with one mail a run, until it takes one.
+            let is_probe = self.mail.refuses_all();
+            let most = if is_probe { 1 } else { AT_ONCE };
+            let claimed = store::outbox::claim(&self.db, now, now + LEASE, lease, most).await?;
+            if claimed.notices.is_empty() && claimed.unreadable.is_empty() {
+                return Ok(());
             }
-            let threads = threads(&claimed).into_iter().map(|thread| self.deliver_thread(route, thread, lease));
-            for settlements in join_all(threads).await {
-                for settlement in settlements? {
-                    match settlement {
-                        Settlement::Sent => report.sent += 1,
-                        Settlement::Retry { .. } => report.retried += 1,
-                        Settlement::Failed { .. } => report.failed += 1,
-                        Settlement::Cancelled { .. } => report.cancelled += 1,
-                    }
-                }
+            self.deliver_batch(route, claimed, lease, stop, report).await?;
+            if is_probe && self.mail.refuses_all() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what was claimed, renewing its lease meanwhile.
+    async fn deliver_batch(
+        &self,
+        route: &MailRoute,
+        claimed: Claimed,
+        lease: Uuid,
+        stop: &CancellationToken,
+        report: &mut DeliveryReport,
+    ) -> Result<()> {
+        let (done, cut) = (CancellationToken::new(), CancellationToken::new());
+        let sending = async {
+            let unreadable = join_all(claimed.unreadable.iter().map(|id| {
+                let settlement = Settlement::Failed { detail: UNREADABLE.to_owned() };
+                tracing::error!(notice.id = %id, "a notice in the outbox cannot be read and is given up");
+                store::outbox::settle(&self.db, *id, lease, self.clock.now(), settlement)
+            }))
+            .await;
+            let threads = threads(&claimed.notices).into_iter();
+            let threads = join_all(threads.map(|thread| self.deliver_thread(route, thread, lease, &cut))).await;
+            done.cancel();
+            (unreadable, threads)
+        };
+        let ((unreadable, threads), (), ()) =
+            tokio::join!(sending, self.keep_lease(lease, &done), cut_in_time(stop, &done, &cut));
+        let mut failure = None;
+        for settled in unreadable {
+            match settled {
+                Ok(settled) => report.failed += usize::from(settled),
+                Err(error) => failure = Some(error.into()),
+            }
+        }
+        for settlements in threads {
+            match settlements {
+                Ok(settlements) => settlements.iter().for_each(|settlement| report.count(settlement)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let Some(error) = failure else { return Ok(()) };
+        // Where the database does not even do this, the lease runs out.
+        let _ = store::outbox::release(&self.db, lease, self.clock.now()).await;
+        Err(error)
+    }
+
+    /// Renews a lease until what it holds is done.
+    async fn keep_lease(&self, lease: Uuid, done: &CancellationToken) {
+        while done.run_until_cancelled(tokio::time::sleep(RENEW_EVERY)).await.is_some() {
+            if let Err(error) = store::outbox::renew(&self.db, lease, self.clock.now() + LEASE).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the lease of notices could not be renewed");
             }
         }
     }
 
     /// Sends what one recipient is told of one ticket, in the order in which it happened. Where one must wait, those after it
-    /// wait too, at least until their lease runs out.
+    /// wait as long.
     async fn deliver_thread(
         &self,
         route: &MailRoute,
         thread: Vec<&notice::Model>,
         lease: Uuid,
+        cut: &CancellationToken,
     ) -> Result<Vec<Settlement>> {
         let mut settlements = Vec::new();
+        let mut waits_until = None;
         for notice in thread {
-            let settlement = self.deliver_one(route, notice, lease).await?;
-            let must_wait = matches!(settlement, Settlement::Retry { .. });
-            settlements.push(settlement);
-            if must_wait {
-                break;
+            if let Some(at) = waits_until {
+                let settlement = Settlement::Released { at };
+                store::outbox::settle(&self.db, notice.id, lease, self.clock.now(), settlement).await?;
+                continue;
             }
+            let settlement = self.deliver_one(route, notice, lease, cut).await?;
+            waits_until = match &settlement {
+                Settlement::Retry { at, .. } | Settlement::Refused { at, .. } | Settlement::Released { at } => {
+                    Some(*at)
+                }
+                Settlement::Sent | Settlement::Failed { .. } | Settlement::Cancelled { .. } => None,
+            };
+            settlements.push(settlement);
         }
         Ok(settlements)
     }
 
-    async fn deliver_one(&self, route: &MailRoute, notice: &notice::Model, lease: Uuid) -> Result<Settlement> {
+    async fn deliver_one(
+        &self,
+        route: &MailRoute,
+        notice: &notice::Model,
+        lease: Uuid,
+        cut: &CancellationToken,
+    ) -> Result<Settlement> {
         let settlement = match self.obsolete(notice).await? {
             Some(why) => Settlement::Cancelled { detail: why.to_owned() },
-            None => self.attempt(route, notice).await?,
+            None => self.attempt(route, notice, cut).await?,
         };
-        let now = self.clock.now();
         if let Settlement::Failed { detail } = &settlement {
             tracing::error!(notice.id = %notice.id, outbox.attempts = notice.attempts, detail, "a notice was given up");
         }
-        if !store::notices::settle(&self.db, notice.id, lease, now, settlement.clone()).await? {
+        if !self.settle(notice, lease, settlement.clone()).await? {
             tracing::warn!(notice.id = %notice.id, "the lease of a notice ran out before it was settled");
         }
         Ok(settlement)
@@ -134,7 +220,8 @@ impl Service {
         }
         if let Some(visit) = notice.visit_id
             && let Some(state) = store::notices::visit_states(&self.db, &[visit]).await?.get(&visit)
-            && let Some(why) = store::notices::content(notice)?.facts.outlived_by(state)
+            && let Ok(content) = store::notices::content(notice)
+            && let Some(why) = content.facts.outlived_by(state)
         {
             return Ok(Some(why));
         }
@@ -163,20 +250,12 @@ impl Service {
         Ok((stage != Some(closed_as)).then_some("the ticket had been reopened"))
     }
 
-    async fn attempt(&self, route: &MailRoute, notice: &notice::Model) -> Result<Settlement> {
-        let content = store::notices::content(notice)?;
-        let recipient = Recipient {
-            name: notice.to_name.clone(),
-            address: notice.to_address.clone(),
-            locale: notice.locale.clone(),
-            time_zone: notice.time_zone.parse().unwrap_or(Tz::UTC),
-            is_client: notice.contact_id.is_some(),
+    async fn attempt(&self, route: &MailRoute, notice: &notice::Model, cut: &CancellationToken) -> Result<Settlement> {
+        let (ticket_key, mail) = match worded(notice, &route.site) {
+            Ok(worded) => worded,
+            Err(detail) => return Ok(Settlement::Failed { detail }),
         };
-        let mail = match render(&content, &recipient, &route.site) {
-            Ok(mail) => mail,
-            Err(error) => return Ok(Settlement::Failed { detail: error.to_string() }),
-        };
-        let thread = match content.ticket.map(|ticket| ticket.ticket_key) {
+        let thread = match ticket_key {
             Some(ticket_key) => {
                 Some(Thread { ticket_key, first_in_thread: !store::notices::continues_thread(&self.db, notice).await? })
             }
@@ -185,15 +264,55 @@ impl Service {
         let envelope = Envelope {
             message_id: format!("{}@{}", notice.id.0, route.site.mail_host),
             from: route.from.clone(),
-            to_name: recipient.name,
-            to_address: recipient.address,
+            to_name: notice.to_name.clone(),
+            to_address: notice.to_address.clone(),
             thread,
             date: notice.created_at,
             mail,
         };
-        let result = route.mailer.send(&envelope).await;
-        Ok(settlement(result, notice, self.clock.now()))
+        // The server may have taken a mail that is cut here: it is sent again after the next start, under the same id.
+        let Some(result) = cut.run_until_cancelled(route.mailer.send(&envelope)).await else {
+            return Ok(Settlement::Released { at: self.clock.now() });
+        };
+        let now = self.clock.now();
+        self.mail.note(&result, &notice.to_address, now);
+        Ok(settlement(result, notice, self.mail.refuses_all(), now))
     }
+}
+
+impl DeliveryReport {
+    fn count(&mut self, settlement: &Settlement) {
+        match settlement {
+            Settlement::Sent => self.sent += 1,
+            Settlement::Retry { .. } | Settlement::Refused { .. } => self.retried += 1,
+            Settlement::Released { .. } => {}
+            Settlement::Failed { .. } => self.failed += 1,
+            Settlement::Cancelled { .. } => self.cancelled += 1,
+        }
+    }
+}
+
+/// Once the server stops, lets mails that are under way end for a while, and then cuts them.
+async fn cut_in_time(stop: &CancellationToken, done: &CancellationToken, cut: &CancellationToken) {
+    let stopped = done.run_until_cancelled(stop.cancelled()).await.is_some();
+    if stopped && done.run_until_cancelled(tokio::time::sleep(LAST_MAILS)).await.is_some() {
+        cut.cancel();
+    }
+}
+
+/// A notice in words, with the key of its ticket; or why there are none. Whatever is wrong with it, others must be sent.
+fn worded(notice: &notice::Model, site: &Site) -> Result<(Option<String>, RenderedNotice), String> {
+    let content = store::notices::content(notice).map_err(|_| UNREADABLE.to_owned())?;
+    let recipient = Recipient {
+        name: notice.to_name.clone(),
+        address: notice.to_address.clone(),
+        locale: notice.locale.clone(),
+        time_zone: notice.time_zone.parse().unwrap_or(Tz::UTC),
+        is_client: notice.contact_id.is_some(),
+    };
+    let mail = catch_unwind(AssertUnwindSafe(|| render(&content, &recipient, site)));
+    let mail = mail.map_err(|_| "it cannot be put into words".to_owned())?.map_err(|error| error.to_string())?;
+    Ok((content.ticket.map(|ticket| ticket.ticket_key), mail))
 }
 
 /// Groups notices, which come in order, by ticket and recipient.
@@ -205,11 +324,23 @@ fn threads(claimed: &[notice::Model]) -> Vec<Vec<&notice::Model>> {
     threads.into_values().collect()
 }
 
-fn settlement(result: Result<(), SendError>, notice: &notice::Model, now: DateTime<Utc>) -> Settlement {
+fn settlement(
+    result: Result<(), SendError>,
+    notice: &notice::Model,
+    server_refuses_all: bool,
+    now: DateTime<Utc>,
+) -> Settlement {
     let attempts = u32::try_from(notice.attempts).unwrap_or(u32::MAX);
     match result {
         Ok(()) => Settlement::Sent,
-        Err(error) if error.is_permanent() => Settlement::Failed { detail: error.to_string() },
+        Err(error @ SendError::Permanent(_)) => Settlement::Failed { detail: error.to_string() },
+        // Where everybody is refused, it says nothing about this recipient.
+        Err(SendError::Refused(answer)) if !server_refuses_all => match refusal_wait(notice.refusals + 1) {
+            Some(wait) => {
+                Settlement::Refused { at: now + wait, detail: format!("refused, to be tried again: {answer}") }
+            }
+            None => Settlement::Failed { detail: format!("refused for good, {MOST_REFUSALS} times: {answer}") },
+        },
         Err(error) if attempts >= MAX_ATTEMPTS => {
             Settlement::Failed { detail: format!("given up after {attempts} attempts: {error}") }
         }

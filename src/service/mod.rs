@@ -20,6 +20,7 @@ pub mod holidays;
 mod identities;
 pub mod links;
 pub mod lookups;
+pub mod mail_trouble;
 pub mod outbox;
 pub mod policies;
 pub mod previews;
@@ -30,6 +31,7 @@ pub mod setup;
 pub mod sla_scan;
 pub mod tickets;
 pub mod tokens;
+mod undelivered;
 pub mod verify;
 pub mod watchers;
 
@@ -44,7 +46,7 @@ use crate::{
         refusal::{Code, Problem, Refusal},
     },
     oidc::Provider,
-    service::{attachments::Attachments, audit::Origin, feed::Feed, sessions::desk::Desk},
+    service::{attachments::Attachments, audit::Origin, feed::Feed, mail_trouble::MailState, sessions::desk::Desk},
     store::{StoreError, Transaction, connection},
 };
 
@@ -69,6 +71,8 @@ pub struct Service {
     provider: Option<Arc<Provider>>,
     /// Where files are kept; none for commands that handle none.
     attachments: Option<Arc<Attachments>>,
+    /// What is known of the mail server.
+    mail: MailState,
 }
 
 /// Why a use case was not carried out. Nothing was changed.
@@ -144,6 +148,7 @@ impl Service {
             origin: None,
             provider: None,
             attachments: None,
+            mail: MailState::default(),
         }
     }
 

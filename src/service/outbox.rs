@@ -21,8 +21,11 @@ use crate::{
         ticket::{Contact, Ticket},
     },
     service::{Result, Service, ServiceError, audit::Change, queries::WithNames, require},
-    store::{self, StoreError, directory::PersonWithTeams},
+    store::{self, StoreError, Transaction, directory::PersonWithTeams, outbox::Failed},
 };
+
+/// Failed notices that are queued again in one transaction.
+const RETRIED_AT_ONCE: u64 = 200;
 
 /// What a notice hangs on: it is cancelled when that has ended before it is sent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,20 +131,57 @@ impl Service {
         })
     }
 
-    /// Queues a failed notice again.
+    /// Queues a failed notice again, to the address that its recipient has now.
     pub async fn retry_notice(&self, actor: &Actor, id: NoticeId) -> Result<WithNames<notice::Model>> {
         require(actor, Action::RetryNotice, "only a manager retries notices")?;
-        let now = self.clock.now();
         let tx = self.begin().await?;
         let notice = store::notices::find(&tx, id).await?.ok_or(ServiceError::NotFound("notice"))?;
-        if !store::notices::requeue(&tx, id, now).await? {
+        if self.requeue(&tx, actor, &Failed::One(id), None).await?.is_empty() {
             let message = format!("the notice is {}; only a failed one can be retried", notice.state);
             return Err(Problem::of(Code::Invalid, message).into());
         }
-        let [before, after] = [notice.state, NoticeState::Queued].map(|state| json!({ "state": state }));
-        self.audit(&tx, actor, now, Change::changed(AuditAction::NoticeRetry, id, before, after)).await?;
         self.commit(tx).await?;
         self.notices_by_id(actor, &[id]).await?.remove(&id).ok_or(ServiceError::NotFound("notice"))
+    }
+
+    /// Queues failed notices again, each to the address that its recipient has now; answers how many.
+    pub async fn retry_notices(&self, actor: &Actor, which: &Failed) -> Result<usize> {
+        require(actor, Action::RetryNotice, "only a manager retries notices")?;
+        let (mut queued, mut after) = (0, None);
+        loop {
+            let tx = self.begin().await?;
+            let some = self.requeue(&tx, actor, which, after).await?;
+            self.commit(tx).await?;
+            let Some(last) = some.last() else { return Ok(queued) };
+            after = Some(*last);
+            queued += some.len();
+        }
+    }
+
+    async fn requeue(
+        &self,
+        tx: &Transaction,
+        actor: &Actor,
+        which: &Failed,
+        after: Option<NoticeId>,
+    ) -> Result<Vec<NoticeId>> {
+        let now = self.clock.now();
+        let failed = store::outbox::failed(tx, which, after, RETRIED_AT_ONCE).await?;
+        let contacts: Vec<_> = failed.iter().filter_map(|(_, contact, _)| *contact).collect();
+        let people: Vec<_> = failed.iter().filter_map(|(.., person)| *person).collect();
+        let contacts = store::directory::contacts_by_id(tx, None, &contacts).await?;
+        let people = store::directory::person_rows(tx, &people).await?;
+        let mut queued = Vec::new();
+        for (id, contact, person) in failed {
+            let contact = contact.and_then(|id| contacts.get(&id)).map(|row| (row.name.clone(), row.email.clone()));
+            let person = person.and_then(|id| people.get(&id)).map(|row| (row.name.clone(), row.email.clone()));
+            if store::outbox::requeue(tx, id, contact.or(person), now).await? {
+                let [before, after] = [NoticeState::Failed, NoticeState::Queued].map(|state| json!({ "state": state }));
+                self.audit(tx, actor, now, Change::changed(AuditAction::NoticeRetry, id, before, after)).await?;
+                queued.push(id);
+            }
+        }
+        Ok(queued)
     }
 
     fn row(
@@ -179,7 +219,9 @@ impl Service {
             dedupe_key,
             state: NoticeState::Queued,
             attempts: 0,
+            refusals: 0,
             next_attempt_at: now,
+            decided_at: None,
             leased_until: None,
             lease: None,
             detail: None,

@@ -17,6 +17,7 @@ pub mod event_log;
 pub mod events;
 pub mod links;
 pub mod notices;
+pub mod outbox;
 pub mod page;
 pub mod policies;
 pub mod reports;

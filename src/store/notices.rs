@@ -1,4 +1,4 @@
-//! The outbox: notices that wait, and the ledger of those that were told.
+//! Notices: those that wait, and the ledger of those that were told. Sending them is `store::outbox`.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,10 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, IntoSimpleExpr,
-    JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, IntoSimpleExpr, JoinType, Order,
+    QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+    sea_query::{Expr, LockType, OnConflict},
 };
-use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -51,95 +50,6 @@ pub async fn enqueue(db: &impl ConnectionTrait, notices: Vec<notice::Model>) -> 
             .await?;
     }
     Ok(())
-}
-
-/// Claims up to `limit` notices whose turn has come, until `leased_until`, for the holder of `lease`; in one statement.
-pub async fn claim(
-    db: &impl ConnectionTrait,
-    now: DateTime<Utc>,
-    leased_until: DateTime<Utc>,
-    lease: Uuid,
-    limit: u64,
-) -> Result<Vec<notice::Model>> {
-    let mut due = notice::Entity::find()
-        .select_only()
-        .column(notice::Column::Id)
-        .filter(notice::COLUMN.state.eq(NoticeState::Queued))
-        .filter(notice::COLUMN.next_attempt_at.lte(now))
-        .filter(notice::COLUMN.leased_until.is_null().or(notice::COLUMN.leased_until.lt(now)))
-        .order_by_asc(notice::Column::NextAttemptAt)
-        .order_by_asc(notice::Column::Id)
-        .limit(limit);
-    if db.get_database_backend() == DbBackend::Postgres {
-        due = due.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
-    let mut claimed = notice::Entity::update_many()
-        .col_expr(notice::Column::LeasedUntil, Expr::val(leased_until))
-        .col_expr(notice::Column::Lease, Expr::val(lease))
-        .col_expr(notice::Column::Attempts, Expr::col(notice::Column::Attempts).add(1))
-        .filter(Expr::col(notice::Column::Id).in_subquery(due.into_query()))
-        .exec_with_returning(db)
-        .await?;
-    claimed.sort_by_key(|notice| notice.id);
-    Ok(claimed)
-}
-
-/// What became of a claimed notice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// The mail server took it.
-    Sent,
-    /// Not yet; try again then.
-    Retry { at: DateTime<Utc>, detail: String },
-    /// Never.
-    Failed { detail: String },
-    /// No longer true.
-    Cancelled { detail: String },
-}
-
-/// Settles a claimed notice; says whether the claim still held.
-pub async fn settle(
-    db: &impl ConnectionTrait,
-    id: NoticeId,
-    lease: Uuid,
-    now: DateTime<Utc>,
-    settlement: Settlement,
-) -> Result<bool> {
-    let update = notice::Entity::update_many()
-        .col_expr(notice::Column::LeasedUntil, Expr::val(None::<DateTime<Utc>>))
-        .col_expr(notice::Column::Lease, Expr::val(None::<Uuid>))
-        .filter(notice::COLUMN.id.eq(id))
-        .filter(notice::COLUMN.lease.eq(lease));
-    let state = |state: NoticeState| Expr::val(state);
-    let update = match settlement {
-        Settlement::Sent => update
-            .col_expr(notice::Column::State, state(NoticeState::Sent))
-            .col_expr(notice::Column::SentAt, Expr::val(now))
-            .col_expr(notice::Column::Detail, Expr::val(None::<String>)),
-        Settlement::Retry { at, detail } => update
-            .col_expr(notice::Column::NextAttemptAt, Expr::val(at))
-            .col_expr(notice::Column::Detail, Expr::val(detail)),
-        Settlement::Failed { detail } => update
-            .col_expr(notice::Column::State, state(NoticeState::Failed))
-            .col_expr(notice::Column::Detail, Expr::val(detail)),
-        Settlement::Cancelled { detail } => update
-            .col_expr(notice::Column::State, state(NoticeState::Cancelled))
-            .col_expr(notice::Column::Detail, Expr::val(detail)),
-    };
-    Ok(update.exec(db).await?.rows_affected == 1)
-}
-
-/// Queues a failed notice again, from its first attempt on; says whether it had failed.
-pub async fn requeue(db: &impl ConnectionTrait, id: NoticeId, now: DateTime<Utc>) -> Result<bool> {
-    let result = notice::Entity::update_many()
-        .col_expr(notice::Column::State, Expr::val(NoticeState::Queued))
-        .col_expr(notice::Column::Attempts, Expr::val(0))
-        .col_expr(notice::Column::NextAttemptAt, Expr::val(now))
-        .filter(notice::COLUMN.id.eq(id))
-        .filter(notice::COLUMN.state.eq(NoticeState::Failed))
-        .exec(db)
-        .await?;
-    Ok(result.rows_affected == 1)
 }
 
 /// One notice.
@@ -237,6 +147,7 @@ async fn settle_held(
 pub async fn hasten(db: &impl ConnectionTrait, ticket: TicketId, now: DateTime<Utc>) -> Result<()> {
     notice::Entity::update_many()
         .col_expr(notice::Column::NextAttemptAt, Expr::val(now))
+        .col_expr(notice::Column::DecidedAt, Expr::val(now))
         .filter(notice::COLUMN.ticket_id.eq(ticket))
         .filter(notice::COLUMN.state.eq(NoticeState::Held))
         .exec(db)

@@ -75,7 +75,7 @@ async fn a_4xx_is_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_5xx_is_final_and_its_text_keeps_the_address_and_the_words_out() {
+async fn a_5xx_is_a_refusal_and_its_text_keeps_the_address_and_the_words_out() {
     let sink = SmtpSink::start().await;
     sink.script([
         Reply::Refuse(550, "5.1.1 <ana@acme.example>: user unknown"),
@@ -83,10 +83,9 @@ async fn a_5xx_is_final_and_its_text_keeps_the_address_and_the_words_out() {
     ]);
     let mailer = mailer(&sink);
     let unknown = mailer.send(&envelope(1)).await.unwrap_err();
-    assert_eq!(unknown, SendError::Permanent("550 5.1.1 <the recipient>: user unknown".into()));
-    assert!(unknown.is_permanent());
+    assert_eq!(unknown, SendError::Refused("550 5.1.1 <the recipient>: user unknown".into()));
     let spam = mailer.send(&envelope(2)).await.unwrap_err();
-    assert_eq!(spam.to_string(), "refused for good: 554 5.7.1 looks like spam");
+    assert_eq!(spam.to_string(), "refused: 554 5.7.1 looks like spam");
 }
 
 #[tokio::test]

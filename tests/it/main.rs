@@ -25,6 +25,7 @@ mod moves;
 mod nodes;
 mod oidc;
 mod outbox;
+mod outbox_trust;
 mod paging;
 mod plans;
 mod policies;
@@ -53,6 +54,7 @@ mod tickets;
 mod transactions;
 mod transport;
 mod two_servers;
+mod undelivered;
 
 mod upgrades;
 mod vectors;

@@ -17,7 +17,9 @@ use crate::support::{
 /// Attempts after which a notice is given up.
 const MOST_ATTEMPTS: usize = 17;
 /// How long a worker may keep a notice to itself.
-const LEASE: TimeDelta = TimeDelta::minutes(2);
+const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// The waits after refusals for good; the third one gives a notice up.
+const REFUSAL_WAITS: [TimeDelta; 2] = [TimeDelta::minutes(15), TimeDelta::hours(1)];
 /// Tickets whose warnings two workers send at once.
 const MANY: usize = 20;
 
@@ -118,28 +120,38 @@ each_database! {
         let Cast { qa, operations_manager, client, .. } = &app.cast;
         let key = promised(app).await;
         let smtp = SmtpSink::start().await;
-        smtp.script([Reply::Refuse(550, "5.1.1 no such user here")]);
+        smtp.script(vec![Reply::Refuse(550, "5.1.1 no such user here"); 3]);
+        for (attempt, wait) in (1..).zip(REFUSAL_WAITS) {
+            assert_eq!(app.deliver(&smtp).await, report(0, 1, 0, 0), "it may be a mistake");
+            let waiting = notice(app, &key).await;
+            assert_eq!(standing(&waiting), ("QUEUED", attempt, "refused, to be tried again: 550 5.1.1 no such user here"));
+            assert_eq!(next_attempt(&waiting) - app.clock.now(), wait);
+            app.advance(wait);
+        }
         assert_eq!(app.deliver(&smtp).await, report(0, 0, 1, 0));
 
-        let failed = notice(app, &key).await;
-        assert_eq!(standing(&failed), ("FAILED", 1, "refused for good: 550 5.1.1 no such user here"));
+        let failed = notices(app, &key).await.remove(0);
+        assert_eq!(standing(&failed), ("FAILED", 3, "refused for good, 3 times: 550 5.1.1 no such user here"));
         let query = "{ notices(filter: { state: { eq: FAILED } }) { totalCount nodes { detail toAddress ticket { key } } } }";
         assert_eq!(app.ask(qa, query, json!({})).await["notices"], json!({ "totalCount": 1, "nodes": [{
-            "detail": "refused for good: 550 5.1.1 no such user here",
+            "detail": "refused for good, 3 times: 550 5.1.1 no such user here",
             "toAddress": client.email, "ticket": { "key": key },
         }] }));
         app.advance(TimeDelta::days(3));
-        assert_eq!(app.deliver(&smtp).await, report(0, 0, 0, 0), "it stays failed");
+        let told = app.deliver(&smtp).await;
+        assert_eq!((told.retried, told.failed), (0, 0), "it stays failed");
+        assert!(smtp.log().received.iter().all(|mail| mail.to != [client.email.clone()]), "only staff are told");
+        let told = smtp.log().received.len();
 
         assert_eq!(retry(app, qa, &failed).await, "NOT_ALLOWED");
         assert_eq!(retry(app, client, &failed).await, "NOT_ALLOWED");
         assert_eq!(retry(app, operations_manager, &failed).await, "QUEUED");
-        assert_eq!(standing(&notice(app, &key).await).1, 0, "counted anew");
+        assert_eq!(standing(&notices(app, &key).await[0]).1, 0, "counted anew");
         assert_eq!(retry(app, operations_manager, &failed).await, "INVALID", "it waits already");
         assert_eq!(app.deliver(&smtp).await, report(1, 0, 0, 0));
-        assert_eq!(standing(&notice(app, &key).await), ("SENT", 1, "-"));
+        assert_eq!(standing(&notices(app, &key).await[0]), ("SENT", 1, "-"));
         assert_eq!(retry(app, operations_manager, &failed).await, "INVALID", "it was sent");
-        assert_eq!(smtp.log().received.len(), 1);
+        assert_eq!(smtp.log().received.len() - told, 1);
     }
 
     async fn a_mail_that_never_gets_through_is_given_up_after_two_days(app) {
@@ -151,8 +163,8 @@ each_database! {
             assert_eq!(app.deliver(&smtp).await, report(0, 1, 0, 0));
             app.clock.set(next_attempt(&notice(app, &key).await));
         }
-        assert_eq!(app.deliver(&smtp).await, report(0, 0, 1, 0));
-        let given_up = notice(app, &key).await;
+        assert_eq!(app.deliver(&smtp).await.failed, 1);
+        let given_up = notices(app, &key).await.remove(0);
         let (state, attempts, detail) = standing(&given_up);
         assert_eq!((state, attempts), ("FAILED", 17));
         assert!(detail.starts_with("given up after 17 attempts: ") && detail.ends_with("451 4.3.0 try later"), "{detail}");

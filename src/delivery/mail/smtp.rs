@@ -15,7 +15,8 @@ use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -73,7 +74,7 @@ impl Smtp {
             }
         };
         let bytes = message.formatted();
-        self.limited(connection.send(message.envelope(), &bytes)).await?.map_err(|error| refusal(&error, message))?;
+        self.limited(hand_over(&mut connection, message, &bytes)).await??;
         self.park(connection).await;
         Ok(())
     }
@@ -134,12 +135,50 @@ impl Smtp {
     }
 }
 
-/// Classifies a failure after the connection stood: a 5xx answer is about this mail, and so is an address that the
-/// server's extensions cannot carry; everything else may pass.
+/// Hands a message over on a connection that stands, step by step: what a refusal means depends on what was refused.
+async fn hand_over(connection: &mut AsyncSmtpConnection, message: &Message, bytes: &[u8]) -> Result<(), SendError> {
+    let handed_over = dialogue(connection, message, bytes).await;
+    if handed_over.is_err() {
+        connection.abort().await;
+    }
+    handed_over
+}
+
+async fn dialogue(connection: &mut AsyncSmtpConnection, message: &Message, bytes: &[u8]) -> Result<(), SendError> {
+    let envelope = message.envelope();
+    let mut parameters = Vec::new();
+    let is_international =
+        envelope.from().into_iter().chain(envelope.to()).any(|address| !(address.as_ref() as &str).is_ascii());
+    if is_international {
+        if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+            let cause = "the address has other than ASCII letters, and the mail server does not support SMTPUTF8";
+            return Err(SendError::Permanent(cause.to_owned()));
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !bytes.is_ascii() {
+        if !connection.server_info().supports_feature(Extension::EightBitMime) {
+            let cause = "the mail has other than ASCII letters, and the mail server does not support 8BITMIME";
+            return Err(SendError::Permanent(cause.to_owned()));
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    // Whoever refuses the sender refuses us, and not this recipient.
+    let from = Mail::new(envelope.from().cloned(), parameters);
+    connection.command(from).await.map_err(|error| SendError::Transient(answer(&error, message)))?;
+    for to in envelope.to() {
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(|error| refusal(&error, message))?;
+    }
+    connection.command(Data).await.map_err(|error| refusal(&error, message))?;
+    connection.message(bytes).await.map_err(|error| refusal(&error, message))?;
+    Ok(())
+}
+
+/// Classifies the failure of a recipient or a text: a 5xx answer is about this mail, everything else may pass.
 fn refusal(error: &Error, message: &Message) -> SendError {
     let about_settings = error.status().is_some_and(|code| REFUSALS_OF_SETTINGS.contains(&code.into()));
-    if (error.is_permanent() && !about_settings) || error.is_client() {
-        SendError::Permanent(answer(error, message))
+    if error.is_permanent() && !about_settings {
+        SendError::Refused(answer(error, message))
     } else {
         SendError::Transient(answer(error, message))
     }

@@ -8,7 +8,8 @@ use entity::{
     id::{AccessTokenId, ParseIdError},
     ticket_event,
     vocab::{
-        ActorKind, AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, PauseReason, Stage, TicketField,
+        ActorKind, AlertLevel, DeEscalationReason, EventKind, LinkRelation, MoveKind, NoticeKind, PauseReason, Stage,
+        TicketField,
     },
 };
 use uuid::Uuid;
@@ -202,6 +203,11 @@ impl TicketEvent {
     /// Why the clock stands still, or stood.
     async fn pause_reason(&self) -> Option<PauseReason> {
         self.data.pause_reason
+    }
+
+    /// What the mail was about that did not reach the client.
+    async fn notice_kind(&self) -> Option<NoticeKind> {
+        self.data.notice_kind
     }
 
     /// Until when the clock, or alerts, wait.
