@@ -12,7 +12,7 @@ use crate::support::{
     smtp::{Reply, SmtpSink},
 };
 
-const CLOCK: &str = "sla { status dueAt elapsed explain { dueAt segments { kind } } } \
+const CLOCK: &str = "sla { status dueAt elapsed explain { until segments { kind } } } \
     visits { leftAt sla { status elapsed } pauses { reason startedAt endedAt } } history { kind noticeKind pauseReason reason }";
 
 async fn clock(app: &TestApp, key: &str) -> Value {
@@ -50,7 +50,7 @@ each_database! {
         assert_eq!(ticket["sla"]["status"], "ON_TRACK");
         assert_eq!(ticket["sla"]["dueAt"], "2026-06-01T17:00:00+00:00", "as though it had not paused");
         assert_eq!(ticket["sla"]["elapsed"], "PT3H");
-        assert_eq!(ticket["sla"]["explain"]["dueAt"], ticket["sla"]["dueAt"]);
+        assert_eq!(ticket["sla"]["explain"]["until"], ticket["sla"]["dueAt"]);
         assert_eq!(each(&ticket["sla"]["explain"]["segments"], "kind"), ["WORKING"]);
         let told = ticket["history"].as_array().unwrap().last().unwrap();
         assert_eq!((&told["kind"], &told["noticeKind"], &told["pauseReason"]),
