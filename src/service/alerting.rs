@@ -219,12 +219,23 @@ impl Service {
         self.commit(tx).await
     }
 
-    /// Puts one digest in the place of alerts to one recipient.
+    /// Puts one digest in the place of alerts to one recipient. One whose alert cannot be read leaves by itself.
     async fn digest(&self, tx: &Transaction, rows: &[notice::Model], now: DateTime<Utc>) -> Result<()> {
-        let Some(first) = rows.first() else { return Ok(()) };
         let alerts: Vec<_> = rows.iter().filter_map(|row| row.alert_id).collect();
         let alerts = store::alerts::by_id(tx, &alerts).await?;
-        let lines = rows.iter().map(|row| digested(row, &alerts)).collect::<Result<Vec<_>>>()?;
+        let (mut rows, mut lines, mut others) = (rows.iter().collect::<Vec<_>>(), Vec::new(), Vec::new());
+        rows.retain(|row| match digested(row, &alerts) {
+            Ok(line) => {
+                lines.push(line);
+                true
+            }
+            Err(_) => {
+                others.push(row.id);
+                false
+            }
+        });
+        store::notices::let_go(tx, &others).await?;
+        let Some(first) = rows.first().copied() else { return Ok(()) };
         let content = told::NoticeContent { ticket: None, facts: NoticeFacts::digest(lines) };
         let id = self.clock.new_id(NoticeId);
         let digest = notice::Model {

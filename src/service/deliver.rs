@@ -28,7 +28,7 @@ use crate::{
     },
     domain::outbox::{LEASE, MOST_REFUSALS, refusal_wait},
     notice::{Recipient, RenderedNotice, Site, render},
-    service::{Result, Service},
+    service::{Result, Service, ServiceError},
     store::{
         self,
         outbox::{Claimed, Settlement},
@@ -181,7 +181,10 @@ impl Service {
                 store::outbox::settle(&self.db, notice.id, lease, self.clock.now(), settlement).await?;
                 continue;
             }
-            let settlement = self.deliver_one(route, notice, lease, cut).await?;
+            let settlement = match self.deliver_one(route, notice, lease, cut).await {
+                Err(error) if !error.is_unavailable() => self.put_off(notice, lease, &error).await?,
+                settled => settled?,
+            };
             waits_until = match &settlement {
                 Settlement::Retry { at, .. } | Settlement::Refused { at, .. } | Settlement::Released { at } => {
                     Some(*at)
@@ -210,6 +213,16 @@ impl Service {
         if !self.settle(notice, lease, settlement.clone()).await? {
             tracing::warn!(notice.id = %notice.id, "the lease of a notice ran out before it was settled");
         }
+        Ok(settlement)
+    }
+
+    /// Tries a notice again later that something else than its mail keeps from being settled, until its attempts are over too.
+    async fn put_off(&self, notice: &notice::Model, lease: Uuid, error: &ServiceError) -> Result<Settlement> {
+        tracing::error!(notice.id = %notice.id, error = error as &dyn std::error::Error, "a notice could not be handled");
+        let cause = Err(SendError::Transient("the server could not handle it; see its log".to_owned()));
+        let now = self.clock.now();
+        let settlement = settlement(cause, notice, false, now);
+        store::outbox::settle(&self.db, notice.id, lease, now, settlement.clone()).await?;
         Ok(settlement)
     }
 

@@ -84,16 +84,17 @@ each_database! {
         let options = [("--smtp-url", smtp.url()), ("--deliver-schedule", "* * * * * *".to_owned())];
         let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut server = Server::start(&app.database.url, &options);
-        smtp.wait_until(|log| log.attempts == 1).await;
+        smtp.wait_until(|log| log.attempts >= 1).await;
         server.kill();
         smtp.take_all();
-        let claimed = all(app).await.remove(0);
+        let claimed = all(app).await.into_iter().find(|row| row.leased_until.is_some()).unwrap();
         assert!(claimed.leased_until.unwrap() - Clock::System.now() <= LEASE, "{claimed:?}");
 
         let db = connection::open(&app.database.url, 2).await.unwrap();
         let next = Service::new(db, Clock::manual(Clock::System.now() + LEASE), Vec::new());
-        assert_eq!(next.deliver(&mail_route(&smtp.url())).await.unwrap().sent, 1);
-        assert_eq!(in_state(app, NoticeState::Sent).await, 1);
+        assert!(next.deliver(&mail_route(&smtp.url())).await.unwrap().sent >= 1);
+        let taken_over = all(app).await.into_iter().find(|row| row.id == claimed.id).unwrap();
+        assert_eq!((taken_over.state, taken_over.attempts), (NoticeState::Sent, 2));
     }
 
     async fn a_worker_that_lives_keeps_its_lease(app) {
@@ -172,7 +173,8 @@ each_database! {
             promised(app).await;
         }
         warned(app, 2).await;
-        let rows = all(app).await;
+        let mut rows = all(app).await;
+        rows.sort_by_key(|row| row.id);
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let held: Vec<_> = rows.iter().filter(|row| row.state == NoticeState::Held).map(|row| row.id).collect();
         for (id, what) in [
@@ -295,11 +297,11 @@ async fn a_server_whose_mail_server_hangs_stops_in_time() {
     let options = [("--smtp-url", smtp.url()), ("--deliver-schedule", "* * * * * *".to_owned())];
     let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = Server::start(&app.database.url, &options);
-    smtp.wait_until(|log| log.attempts == 1).await;
+    smtp.wait_until(|log| log.attempts >= 1).await;
     let began = Instant::now();
     assert_eq!(server.terminate().code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    let row = all(&app).await.remove(0);
+    let row = all(&app).await.into_iter().find(|row| row.kind == NoticeKind::DeliveryDateSet).unwrap();
     assert_eq!((row.state, row.lease), (NoticeState::Queued, None));
 }
 

@@ -155,4 +155,30 @@ proptest! {
         visit.come_back(pause_id(), None, left_at + away);
         prop_assert_eq!(Some(visit.reading(left_at + away).elapsed), elapsed);
     }
+
+    #[test]
+    fn a_pause_that_is_voided_never_was(
+        (calendar, entered_at) in calendar_and_instant(),
+        steps in any_steps(),
+        (asked, failed) in (up_to_hours(60), up_to_hours(60)),
+        is_left in any::<bool>(),
+    ) {
+        let mut visit = enter_in(&Arc::new(calendar), entered_at, false);
+        let (_, now) = live(&mut visit, &steps);
+        visit.resume_all(now);
+        let (asked_at, failed_at) = (now + asked, now + asked + failed);
+        let mut untouched = visit.clone();
+        let pause = pause_id();
+        visit.pause(pause, PauseReason::WaitingClient, None, asked_at);
+        if is_left {
+            visit.leave(failed_at);
+            untouched.leave(failed_at);
+        }
+        visit.void_pause(pause, failed_at + TimeDelta::hours(1));
+        untouched.refresh(failed_at + TimeDelta::hours(1));
+        let at = failed_at + TimeDelta::hours(2);
+        prop_assert_eq!(visit.reading(at), untouched.reading(at));
+        prop_assert_eq!((visit.next_alert_at, visit.late_at, visit.paused), (untouched.next_alert_at, untouched.late_at, untouched.paused));
+        prop_assert!(visit.question_pause(asked_at).is_some_and(VisitPause::is_void));
+    }
 }
