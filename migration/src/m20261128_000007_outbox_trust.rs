@@ -5,7 +5,7 @@ use sea_orm_migration::{
     schema::{integer, timestamp_with_time_zone_null},
 };
 
-/// Adds both, and an index of what failed.
+/// Adds both, and indexes of what failed and of what is claimed.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -18,6 +18,7 @@ impl MigrationTrait for Migration {
         for sql in [
             "UPDATE notice SET decided_at = created_at WHERE state = 'FAILED'",
             "CREATE INDEX notice_failed_idx ON notice (decided_at) WHERE state = 'FAILED'",
+            "CREATE INDEX notice_lease_idx ON notice (lease) WHERE lease IS NOT NULL",
         ] {
             manager.get_connection().execute_unprepared(sql).await?;
         }

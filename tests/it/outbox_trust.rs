@@ -83,7 +83,7 @@ each_database! {
         smtp.script(vec![Reply::Hang; 16]);
         let options = [("--smtp-url", smtp.url()), ("--deliver-schedule", "* * * * * *".to_owned())];
         let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut server = Server::start(&app.database.url, &options);
+        let server = Server::start(&app.database.url, &options);
         smtp.wait_until(|log| log.attempts >= 1).await;
         server.kill();
         smtp.take_all();
@@ -131,7 +131,7 @@ each_database! {
         app.clock.set(app.clock.now() - TimeDelta::hours(1));
         deliver_for(app, &smtp, TURN).await;
         let waiting: Vec<_> = all(app).await.into_iter().filter(|row| row.state != NoticeState::Sent).collect();
-        assert_eq!(waiting, [], "retries, claims of the dead and what is new leave at once");
+        assert!(waiting.is_empty(), "{waiting:#?}: retries, claims of the dead and what is new leave at once");
     }
 
     async fn a_clock_that_is_set_forward_and_back_delays_no_mail(app) {
