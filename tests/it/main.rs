@@ -14,6 +14,7 @@ mod comments;
 mod connections;
 mod delivery;
 mod directory;
+mod faults;
 mod fire;
 mod histories;
 mod holidays;
