@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use entity::id::TicketId;
 use secondline::clock::Clock;
 use serde_json::{Value, json};
 use tokio::{
@@ -107,7 +108,8 @@ impl Client {
     async fn comment(&mut self, ticket: Uuid) {
         let operations = self.operations.clone();
         let id = Clock::System.new_uuid();
-        let input = json!({ "ticketId": ticket, "id": id, "body": "Looking.", "visibility": "CLIENT" });
+        let input =
+            json!({ "ticketId": TicketId(ticket).to_string(), "id": id, "body": "Looking.", "visibility": "CLIENT" });
         self.until_done(&operations, COMMENT, &input).await;
         self.ledger.acknowledge(Acknowledged::Comment(id));
     }
@@ -121,7 +123,7 @@ impl Client {
     /// Moves a ticket that has this version. A move has no id of its own: whoever was not answered looks whether it was made.
     async fn make(&mut self, ticket: Uuid, version: i64, member: &Member, step: &Value) {
         let mut input = step.clone();
-        input["ticketId"] = json!(ticket);
+        input["ticketId"] = json!(TicketId(ticket).to_string());
         input["expectedVersion"] = json!(version);
         loop {
             if self.ask(member, MOVE, json!({ "input": input })).await.is_some() {
@@ -129,7 +131,7 @@ impl Client {
             }
             sleep(RETRY_AFTER).await;
             let known = loop {
-                match self.ask(member, VERSION, json!({ "id": ticket })).await {
+                match self.ask(member, VERSION, json!({ "id": TicketId(ticket).to_string() })).await {
                     Some(known) => break known["version"].as_i64().unwrap_or(0),
                     None => sleep(RETRY_AFTER).await,
                 }
