@@ -14,7 +14,6 @@ mod comments;
 mod connections;
 mod delivery;
 mod directory;
-mod faults;
 mod fire;
 mod histories;
 mod holidays;
