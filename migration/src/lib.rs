@@ -19,6 +19,7 @@ mod m20261127_000004_reports;
 mod m20261128_000003_identity_trust;
 mod m20261128_000005_schema_range;
 mod m20261128_000006_ticket_numbers;
+mod m20261128_000010_backup;
 
 /// The last migration of the oldest version of the program that may work on this schema.
 ///
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000003_identity_trust::Migration),
             Box::new(m20261128_000005_schema_range::Migration),
             Box::new(m20261128_000006_ticket_numbers::Migration),
+            Box::new(m20261128_000010_backup::Migration),
         ]
     }
 }

@@ -26,20 +26,20 @@ pub(super) async fn alive() -> Json<Value> {
 /// that hangs, is told beside: taking the process out of service would not help against it.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
     let service = state.api.service().clone();
-    let check = state.requests.spawn(async move { failure(&service).await }.in_current_span());
-    let reason = match tokio::time::timeout(PATIENCE, check).await {
-        _ if state.health.is_draining() => Some("the process is about to stop".to_owned()),
-        Ok(Ok(reason)) => reason,
-        Ok(Err(_)) => Some("the check failed".to_owned()),
-        Err(_) => Some("the database does not answer in time".to_owned()),
+    let check = state.requests.spawn(async move { look(&service).await }.in_current_span());
+    let (reason, last_backup) = match tokio::time::timeout(PATIENCE, check).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(_)) => (Some("the check failed".to_owned()), Value::Null),
+        Err(_) => (Some("the database does not answer in time".to_owned()), Value::Null),
     };
+    let reason = if state.health.is_draining() { Some("the process is about to stop".to_owned()) } else { reason };
     let (jobs, warnings) = jobs(&state.health);
     let status = match (&reason, warnings.is_empty()) {
         (Some(_), _) => "unavailable",
         (None, false) => "degraded",
         (None, true) => "ok",
     };
-    let mut body = json!({ "status": status, "jobs": jobs });
+    let mut body = json!({ "status": status, "jobs": jobs, "lastBackup": last_backup });
     if let Some(fields) = body.as_object_mut() {
         if !warnings.is_empty() {
             fields.insert("warnings".to_owned(), json!(warnings));
@@ -50,6 +50,21 @@ pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<V
     }
     let code = if reason.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (code, Json(body))
+}
+
+/// Why requests cannot be answered, `None` where they can; and the last backup, `null` where none is known.
+async fn look(service: &Service) -> (Option<String>, Value) {
+    let reason = failure(service).await;
+    // An older schema, on which somebody wants this process to work, may not know of backups.
+    let last_backup = if reason.is_none() { service.last_backup().await.unwrap_or_default() } else { None };
+    let described = last_backup.map(|taken_at| {
+        let age = service.clock().now() - taken_at;
+        json!({
+            "takenAt": taken_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "ageSeconds": age.num_seconds().max(0),
+        })
+    });
+    (reason, described.unwrap_or_default())
 }
 
 /// Why requests cannot be answered; `None` where they can.
