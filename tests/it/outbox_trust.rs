@@ -86,7 +86,7 @@ each_database! {
         let server = Server::start(&app.database.url, &options);
         smtp.wait_until(|log| log.attempts >= 1).await;
         server.kill();
-        smtp.take_all();
+        smtp.forget_script();
         let claimed = all(app).await.into_iter().find(|row| row.leased_until.is_some()).unwrap();
         assert!(claimed.leased_until.unwrap() - Clock::System.now() <= LEASE, "{claimed:?}");
 
@@ -205,7 +205,7 @@ each_database! {
         assert_eq!(in_state(app, NoticeState::Failed).await, 0);
         assert!(smtp.log().attempts - asked <= 61, "one mail a turn asks whether it is over: {}", smtp.log().attempts);
 
-        smtp.take_all();
+        smtp.forget_script();
         deliver_for(app, &smtp, TimeDelta::hours(7)).await;
         let rows = all(app).await;
         let sent = |kind| rows.iter().filter(|row| row.kind == kind && row.state == NoticeState::Sent).count();

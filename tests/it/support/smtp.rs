@@ -83,8 +83,8 @@ impl SmtpSink {
         self.shared.script.lock().unwrap().extend(replies);
     }
 
-    /// Forgets what was scripted: from now on mails are taken.
-    pub fn take_all(&self) {
+    /// Accepts everything from now on.
+    pub fn forget_script(&self) {
         self.shared.script.lock().unwrap().clear();
     }
 
