@@ -50,8 +50,8 @@ impl MailState {
             // That is no matter of the server.
             Err(SendError::Permanent(_)) => {}
             Err(SendError::Transient(_)) => inner.fail(now),
+            // Who refuses a recipient answers, and may take others.
             Err(SendError::Refused(_)) => {
-                inner.fail(now);
                 if inner.refusals.refused(recipient, now) {
                     tracing::error!(
                         "the mail server refuses one recipient after the other; mails wait until it takes one"

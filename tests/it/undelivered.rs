@@ -12,7 +12,7 @@ use crate::support::{
     smtp::{Reply, SmtpSink},
 };
 
-const CLOCK: &str = "sla { status dueAt elapsed explain { until segments { kind } } } \
+const CLOCK: &str = "sla { status dueAt elapsed explain { until segments { why } } } \
     visits { leftAt sla { status elapsed } pauses { reason startedAt endedAt } } history { kind noticeKind pauseReason reason }";
 
 async fn clock(app: &TestApp, key: &str) -> Value {
@@ -51,7 +51,7 @@ each_database! {
         assert_eq!(ticket["sla"]["dueAt"], "2026-06-01T17:00:00+00:00", "as though it had not paused");
         assert_eq!(ticket["sla"]["elapsed"], "PT3H");
         assert_eq!(ticket["sla"]["explain"]["until"], ticket["sla"]["dueAt"]);
-        assert_eq!(each(&ticket["sla"]["explain"]["segments"], "kind"), ["WORKING"]);
+        assert_eq!(each(&ticket["sla"]["explain"]["segments"], "why"), ["WORKING"]);
         let told = ticket["history"].as_array().unwrap().last().unwrap();
         assert_eq!((&told["kind"], &told["noticeKind"], &told["pauseReason"]),
             (&json!("CLIENT_NOT_TOLD"), &json!("CLARIFICATION_REQUESTED"), &json!("WAITING_CLIENT")));
