@@ -1,10 +1,11 @@
 //! For whoever watches the process: is it alive, and can it work?
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use tokio::{sync::Mutex, time::Instant};
 use tracing::Instrument;
 
 use crate::{
@@ -17,6 +18,33 @@ use crate::{
 /// Load balancers give up after a few seconds; a database that needs longer is of no use to callers either.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Anybody may ask as often as they like: the database is looked at so often at most.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What the last look at the database came to; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<Mutex<Option<Look>>>);
+
+#[derive(Clone, Debug)]
+struct Look {
+    at: Instant,
+    /// Why requests cannot be answered; `None` where they can.
+    reason: Option<String>,
+}
+
+impl Readiness {
+    /// Why requests cannot be answered, by a look that is not older than a second. Those who ask meanwhile wait for the same one.
+    async fn reason(&self, state: &HttpState) -> Option<String> {
+        let mut last = self.0.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < LOOK_AGAIN_AFTER) {
+            return look.reason.clone();
+        }
+        let reason = look(state).await;
+        *last = Some(Look { at: Instant::now(), reason: reason.clone() });
+        reason
+    }
+}
+
 /// The process answers.
 pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
@@ -25,13 +53,9 @@ pub(super) async fn alive() -> Json<Value> {
 /// Returns 200 if requests can be answered, 503 with the reason if they cannot. What does not concern requests, such as a job
 /// that hangs, is told beside: taking the process out of service would not help against it.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
-    let service = state.api.service().clone();
-    let check = state.requests.spawn(async move { failure(&service).await }.in_current_span());
-    let reason = match tokio::time::timeout(PATIENCE, check).await {
+    let reason = match state.readiness.reason(&state).await {
         _ if state.health.is_draining() => Some("the process is about to stop".to_owned()),
-        Ok(Ok(reason)) => reason,
-        Ok(Err(_)) => Some("the check failed".to_owned()),
-        Err(_) => Some("the database does not answer in time".to_owned()),
+        reason => reason,
     };
     let (jobs, warnings) = jobs(&state.health);
     let status = match (&reason, warnings.is_empty()) {
@@ -50,6 +74,17 @@ pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<V
     }
     let code = if reason.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (code, Json(body))
+}
+
+/// Looks at the database, by a connection that requests cannot take: however busy they are, the process is ready.
+async fn look(state: &HttpState) -> Option<String> {
+    let service = state.api.service().reserved();
+    let check = state.requests.spawn(async move { failure(&service).await }.in_current_span());
+    match tokio::time::timeout(PATIENCE, check).await {
+        Ok(Ok(reason)) => reason,
+        Ok(Err(_)) => Some("the check failed".to_owned()),
+        Err(_) => Some("the database does not answer in time".to_owned()),
+    }
 }
 
 /// Why requests cannot be answered; `None` where they can.
