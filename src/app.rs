@@ -16,11 +16,11 @@ use crate::{
     http::{self, HttpState},
     jobs::{self, Schedules, Tools},
     notice::Site,
-    private_files,
+    private_files::{self, Sharing},
     service::{Service, attachments::Attachments, deliver::MailRoute},
     store::{
         Database,
-        connection::{self, SchemaState},
+        connection::{self, DatabaseLock, SchemaState},
     },
 };
 
@@ -60,6 +60,8 @@ pub struct App;
 pub struct RunningApp {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Keeps a restore away from the database as long as this runs.
+    _lock: DatabaseLock,
     service: Service,
     mail: MailRoute,
     server: JoinHandle<()>,
@@ -82,6 +84,7 @@ impl App {
         let checked = config.check()?;
         // First, for it fails for the most trivial reason.
         let listener = listen(config.listen).await?;
+        let lock = lock_database(&checked.database_url)?;
         connection::wait_for_server(&checked.database_url, Duration::from_secs(config.database.wait_for_database))
             .await
             .with_context(|| unreachable_database(&checked.database_url))?;
@@ -99,7 +102,7 @@ impl App {
             tracing::warn!("mails are sent in clear, as smtp+plain:// asks for");
         }
         let api = HttpState::new(service, checked.policy.clone(), checked.settings.clone());
-        RunningApp::begin(config, mail_route(checked), api, listener, who_runs_jobs).await
+        RunningApp::begin(config, mail_route(checked), api, (listener, lock), who_runs_jobs).await
     }
 }
 
@@ -108,7 +111,7 @@ impl RunningApp {
         config: &Config,
         mail: MailRoute,
         api: HttpState,
-        listener: TcpListener,
+        (listener, lock): (TcpListener, DatabaseLock),
         who_runs_jobs: Jobs,
     ) -> Result<Self> {
         let addr = listener.local_addr().context("the listening address cannot be read")?;
@@ -137,7 +140,7 @@ impl RunningApp {
         let server = http::serve(api.clone(), listener, stop_server.clone());
         tracing::info!(http.address = %addr, "listening");
         let drain = Duration::from_secs(config.drain);
-        Ok(Self { addr, service, mail, server, jobs, follower, api, stop_server, stop_follower, drain })
+        Ok(Self { addr, _lock: lock, service, mail, server, jobs, follower, api, stop_server, stop_follower, drain })
     }
 
     /// The use cases behind the server.
@@ -309,6 +312,12 @@ pub async fn open_migrated(url: &str, max_connections: u32) -> Result<Database> 
 /// Whether the address is free, for whoever has long work to do before starting.
 pub async fn check_address(addr: SocketAddr) -> Result<()> {
     listen(addr).await.map(drop)
+}
+
+/// Keeps a restore away from the database from now on.
+fn lock_database(url: &str) -> Result<DatabaseLock> {
+    let locked = connection::lock(url, Sharing::Shared).with_context(|| unreachable_database(url))?;
+    locked.with_context(|| format!("a backup is being restored to {}; start again once it is", hide_passwords(url)))
 }
 
 async fn open_database(url: &str, config: &Config) -> Result<Database> {

@@ -5,6 +5,7 @@
 //! `TOKEN=$(secondline token create --person ada@example.org --name laptop)`.
 
 mod access;
+mod backup;
 mod demo;
 mod directory;
 mod holidays;
@@ -27,8 +28,11 @@ use secondline::{
     service::Service,
 };
 
-use self::directory::{ContactCommand, DirectoryCommand, PersonCommand};
 pub use self::print::is_broken_pipe;
+use self::{
+    backup::{BackupArgs, RestoreArgs},
+    directory::{ContactCommand, DirectoryCommand, PersonCommand},
+};
 
 /// What all of our environment variables begin with, but for `DATABASE_URL`.
 const ENVIRONMENT_PREFIX: &str = "SECONDLINE_";
@@ -97,6 +101,12 @@ pub enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Back everything up on SQLite while the server runs, or verify a backup
+    #[command(after_help = backup::BACKUP_EXAMPLES)]
+    Backup(BackupArgs),
+    /// Restore a backup where no server runs
+    #[command(after_help = backup::RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -277,6 +287,8 @@ impl Command {
         match self {
             Self::Serve(config) | Self::Config(ConfigCommand::Check(config)) => &config.log,
             Self::Demo(DemoArgs { log, .. }) | Self::Schema(log) => log,
+            Self::Backup(arguments) => arguments.log(),
+            Self::Restore(arguments) => arguments.log(),
             Self::Person(command) => &command.common().log,
             Self::Contact(command) => &command.common().log,
             Self::Migrate(common)
@@ -316,6 +328,8 @@ impl Command {
             }
             Self::Outbox(OutboxCommand::Retry { id, common }) => operations::retry(id, &common).await,
             Self::Audit(AuditCommand::Export { from, to, common }) => operations::export_audit(from, to, &common).await,
+            Self::Backup(arguments) => arguments.run().await,
+            Self::Restore(arguments) => backup::restore(&arguments).await,
             Self::Config(ConfigCommand::Check(config)) => operations::check_config(&config),
         }
     }

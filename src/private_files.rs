@@ -3,10 +3,10 @@
 //! May import nothing of ours. [`make_private`] at the start of the program sees to what libraries make; what the program makes
 //! itself asks for its mode, so that tests and other programs get the same. What was there before stays as it is, for somebody
 //! may have meant it: [`wider`] tells of it. Example: SQLite makes `secondline.db-wal` with the mode of `secondline.db`, which
-//! [`touch`] makes first.
+//! [`touch`] makes first. [`Lock`] keeps processes from using the same place at once; it ends with its process, however that ends.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
@@ -54,9 +54,60 @@ pub fn wider(path: &Path) -> Option<u32> {
     (mode & OTHERS != 0).then_some(mode)
 }
 
+/// A lock on a file or folder, released when it is dropped or its process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Who may have a lock at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Everybody who shares it.
+    Shared,
+    /// Nobody else.
+    Exclusive,
+}
+
+impl Lock {
+    /// Locks a file or folder that is there; `None` if another process has a lock that excludes this one.
+    pub fn attempt(path: &Path, sharing: Sharing) -> io::Result<Option<Self>> {
+        let file = File::open(path)?;
+        let locked = match sharing {
+            Sharing::Shared => file.try_lock_shared(),
+            Sharing::Exclusive => file.try_lock(),
+        };
+        match locked {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Locks a file or folder that is there, together with others, and waits for whoever has it alone. Blocks the thread.
+    pub fn wait_for_shared(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        file.lock_shared()?;
+        Ok(Self { _file: file })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_excludes_others_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Lock::attempt(folder.path(), Sharing::Shared).unwrap().unwrap();
+        let other = Lock::wait_for_shared(folder.path()).unwrap();
+        assert!(Lock::attempt(folder.path(), Sharing::Exclusive).unwrap().is_none());
+        drop((shared, other));
+        let alone = Lock::attempt(folder.path(), Sharing::Exclusive).unwrap().unwrap();
+        assert!(Lock::attempt(folder.path(), Sharing::Shared).unwrap().is_none());
+        drop(alone);
+        assert!(Lock::attempt(&folder.path().join("none"), Sharing::Shared).is_err());
+    }
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777

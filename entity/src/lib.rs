@@ -10,6 +10,7 @@ pub mod vocab;
 pub mod access_token;
 pub mod attachment;
 pub mod audit_entry;
+pub mod backup_record;
 pub mod calendar;
 pub mod calendar_version;
 pub mod clarification;

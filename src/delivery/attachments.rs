@@ -3,7 +3,14 @@
 //! May import: object_store, hmac, `private_files`. Knows names of objects, not tickets. Example: `store.receive(name, bytes, …)` writes while
 //! it reads, and what was not finished is not there.
 
-use std::{fmt, path::Path as FilePath, sync::Arc, time::Duration};
+mod housekeeping;
+
+use std::{
+    fmt,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
@@ -18,6 +25,7 @@ use object_store::{
 use sha2::Sha256;
 use url::Url;
 
+pub use self::housekeeping::{Owner, RemovalPermit, StoredObject, file_name};
 use crate::private_files;
 
 /// Parts on their way at once: enough to keep a link busy.
@@ -33,6 +41,8 @@ pub struct AttachmentStore {
     objects: Arc<dyn ObjectStore>,
     /// Lets clients upload by themselves; a folder cannot.
     bucket: Option<Arc<AmazonS3>>,
+    /// Where the objects are, if in a folder.
+    folder: Option<PathBuf>,
     prefix: Path,
 }
 
@@ -86,7 +96,7 @@ impl AttachmentStore {
         private_files::make_folder(folder).map_err(failed)?;
         // What was acknowledged stays, also when the power fails.
         let objects = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
-        Ok(Self { objects, bucket: None, prefix: Path::default() })
+        Ok(Self { objects, bucket: None, folder: Some(folder.to_owned()), prefix: Path::default() })
     }
 
     /// Keeps bytes in a bucket: `s3://bucket/prefix`, with the usual `AWS_…` variables for the rest.
@@ -96,7 +106,8 @@ impl AttachmentStore {
         let name = url.host_str().unwrap_or_default();
         let bucket = Arc::new(AmazonS3Builder::from_env().with_bucket_name(name).build()?);
         let prefix = Path::from_url_path(url.path()).unwrap_or_default();
-        Ok(Self { objects: Arc::clone(&bucket) as Arc<dyn ObjectStore>, bucket: Some(bucket), prefix })
+        let objects = Arc::clone(&bucket) as Arc<dyn ObjectStore>;
+        Ok(Self { objects, bucket: Some(bucket), folder: None, prefix })
     }
 
     /// Where a client uploads an object by itself; none where it uploads to this server.

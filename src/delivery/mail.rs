@@ -93,6 +93,14 @@ impl Mailer {
         }
     }
 
+    /// Removes what processes that died have left of mails as files, where it was last written before an instant; answers how many.
+    pub async fn remove_unfinished(&self, before: DateTime<Utc>) -> usize {
+        match self {
+            Self::Smtp(_) => 0,
+            Self::Folder(folder) => folder.remove_unfinished(before).await,
+        }
+    }
+
     /// Says goodbye on idle connections; for an orderly shutdown.
     pub async fn close(&self) {
         match self {

@@ -30,19 +30,33 @@ struct Look {
     at: Instant,
     /// Why requests cannot be answered; `None` where they can.
     reason: Option<String>,
+    /// The last backup, `null` where none is known.
+    last_backup: Value,
 }
 
 impl Readiness {
-    /// Why requests cannot be answered, by a look that is not older than a second. Those who ask meanwhile wait for the same one.
-    async fn reason(&self, state: &HttpState) -> Option<String> {
+    /// A look that is not older than a second. Those who ask meanwhile wait for the same one.
+    async fn look(&self, state: &HttpState) -> Look {
         let mut last = self.0.lock().await;
         if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < LOOK_AGAIN_AFTER) {
-            return look.reason.clone();
+            return look.clone();
         }
-        let reason = look(state).await;
-        *last = Some(Look { at: Instant::now(), reason: reason.clone() });
-        reason
+        let look = look(state).await;
+        *last = Some(look.clone());
+        look
     }
+}
+
+/// Looks at the database, by a connection that requests cannot take: however busy they are, the process is ready.
+async fn look(state: &HttpState) -> Look {
+    let service = state.api.service().reserved();
+    let check = state.requests.spawn(async move { findings(&service).await }.in_current_span());
+    let (reason, last_backup) = match tokio::time::timeout(PATIENCE, check).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(_)) => (Some("the check failed".to_owned()), Value::Null),
+        Err(_) => (Some("the database does not answer in time".to_owned()), Value::Null),
+    };
+    Look { at: Instant::now(), reason, last_backup }
 }
 
 /// The process answers.
@@ -53,17 +67,15 @@ pub(super) async fn alive() -> Json<Value> {
 /// Returns 200 if requests can be answered, 503 with the reason if they cannot. What does not concern requests, such as a job
 /// that hangs, is told beside: taking the process out of service would not help against it.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
-    let reason = match state.readiness.reason(&state).await {
-        _ if state.health.is_draining() => Some("the process is about to stop".to_owned()),
-        reason => reason,
-    };
+    let Look { reason, last_backup, .. } = state.readiness.look(&state).await;
+    let reason = if state.health.is_draining() { Some("the process is about to stop".to_owned()) } else { reason };
     let (jobs, warnings) = jobs(&state.health);
     let status = match (&reason, warnings.is_empty()) {
         (Some(_), _) => "unavailable",
         (None, false) => "degraded",
         (None, true) => "ok",
     };
-    let mut body = json!({ "status": status, "jobs": jobs });
+    let mut body = json!({ "status": status, "jobs": jobs, "lastBackup": last_backup });
     if let Some(fields) = body.as_object_mut() {
         if !warnings.is_empty() {
             fields.insert("warnings".to_owned(), json!(warnings));
@@ -76,15 +88,19 @@ pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<V
     (code, Json(body))
 }
 
-/// Looks at the database, by a connection that requests cannot take: however busy they are, the process is ready.
-async fn look(state: &HttpState) -> Option<String> {
-    let service = state.api.service().reserved();
-    let check = state.requests.spawn(async move { failure(&service).await }.in_current_span());
-    match tokio::time::timeout(PATIENCE, check).await {
-        Ok(Ok(reason)) => reason,
-        Ok(Err(_)) => Some("the check failed".to_owned()),
-        Err(_) => Some("the database does not answer in time".to_owned()),
-    }
+/// Why requests cannot be answered, `None` where they can; and the last backup, `null` where none is known.
+async fn findings(service: &Service) -> (Option<String>, Value) {
+    let reason = failure(service).await;
+    // An older schema, on which somebody wants this process to work, may not know of backups.
+    let last_backup = if reason.is_none() { service.last_backup().await.unwrap_or_default() } else { None };
+    let described = last_backup.map(|taken_at| {
+        let age = service.clock().now() - taken_at;
+        json!({
+            "takenAt": taken_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "ageSeconds": age.num_seconds().max(0),
+        })
+    });
+    (reason, described.unwrap_or_default())
 }
 
 /// Why requests cannot be answered; `None` where they can.

@@ -7,6 +7,7 @@
 mod clock_watch;
 mod deliver;
 mod follow;
+mod purge;
 mod sla_scan;
 mod sweep;
 mod verify;
@@ -38,6 +39,8 @@ const SWEEP_SCHEDULE: &str = "30 */10 * * * *";
 const FOLLOW_SCHEDULE: &str = "*/5 * * * * *";
 /// At night, when few use the database.
 const VERIFY_SCHEDULE: &str = "0 20 2 * * *";
+/// At night, too: it lists all attached files.
+const PURGE_SCHEDULE: &str = "0 50 2 * * *";
 
 /// Runs take seconds, after downtime minutes. One that takes longer is cut, so that the next one begins on fresh connections.
 const RUN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -117,7 +120,7 @@ impl Jobs {
     }
 }
 
-fn specs(schedules: &Schedules) -> [Spec; 5] {
+fn specs(schedules: &Schedules) -> [Spec; 6] {
     let spec = |name, schedule: &str, timeout, run| Spec {
         name,
         schedule: schedule.to_owned(),
@@ -130,12 +133,13 @@ fn specs(schedules: &Schedules) -> [Spec; 5] {
         spec("deliver", &schedules.deliver, RUN_TIMEOUT, |tools| deliver::run(tools).boxed()),
         spec("follow", FOLLOW_SCHEDULE, RUN_TIMEOUT, |tools| follow::run(tools).boxed()),
         spec("verify", VERIFY_SCHEDULE, VERIFY_TIMEOUT, |tools| verify::run(tools).boxed()),
+        spec("purge", PURGE_SCHEDULE, VERIFY_TIMEOUT, |tools| purge::run(tools).boxed()),
         spec("sweep", SWEEP_SCHEDULE, RUN_TIMEOUT, |tools| sweep::run(tools).boxed()),
     ]
 }
 
 /// Keeps the jobs planned until they shall stop: anew whenever the machine's clock was set, by which the scheduler decides.
-async fn keep_planned(mut scheduler: JobScheduler, specs: [Spec; 5], tools: Tools, runs: TaskTracker) {
+async fn keep_planned(mut scheduler: JobScheduler, specs: [Spec; 6], tools: Tools, runs: TaskTracker) {
     let clock = tools.service.clock().clone();
     let mut watch = ClockWatch::new(&clock);
     while tools.stop.run_until_cancelled(tokio::time::sleep(clock_watch::LOOK_EVERY)).await.is_some() {

@@ -36,10 +36,6 @@ use crate::{
 const GRANTED_FOR: TimeDelta = TimeDelta::minutes(15);
 /// More files than this are an archive.
 const FILES_LIMIT: usize = 50;
-/// An upload that began in time may end so much later.
-const GRACE: TimeDelta = TimeDelta::hours(1);
-/// Files forgotten in one run.
-const SWEPT_AT_ONCE: u64 = 500;
 
 /// Where files are kept, and how large they may be.
 #[derive(Clone, Debug)]
@@ -232,21 +228,6 @@ impl Service {
         views(&self.db, store::attachments::of_comments(&self.db, ticket_scope(actor)?, comments).await?).await
     }
 
-    /// Removes the bytes of uploads that never came and of files that were removed; answers how many.
-    pub async fn sweep_attachments(&self) -> Result<usize> {
-        let attachments = self.attachments()?;
-        let before = self.clock.now() - GRACE;
-        let unkept = store::attachments::unkept(&self.db, before, SWEPT_AT_ONCE).await?;
-        for row in &unkept {
-            attachments.store.remove(&pending_name(row)).await?;
-            if let Some(object) = &row.object {
-                attachments.store.remove(object).await?;
-            }
-            store::attachments::forget(&self.db, row.id).await?;
-        }
-        Ok(unkept.len())
-    }
-
     /// The key that signs addresses, made at the first start and shared by all replicas.
     pub async fn attachment_key(&self) -> Result<AttachmentKey> {
         let mut fresh = [0_u8; 32];
@@ -272,7 +253,7 @@ impl Service {
         Ok(store::events::append_many(tx, actor, now, events).await?)
     }
 
-    fn attachments(&self) -> Result<&Arc<Attachments>> {
+    pub(super) fn attachments(&self) -> Result<&Arc<Attachments>> {
         self.attachments.as_ref().ok_or(ServiceError::NotFound("attachment store"))
     }
 
@@ -371,7 +352,7 @@ impl Attachments {
 }
 
 /// Where a client's own upload to the bucket waits for its check.
-fn pending_name(row: &attachment::Model) -> String {
+pub(super) fn pending_name(row: &attachment::Model) -> String {
     format!("uploads/{}", row.id)
 }
 

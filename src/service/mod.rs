@@ -23,6 +23,7 @@ pub mod lookups;
 pub mod outbox;
 pub mod policies;
 pub mod previews;
+pub mod purge;
 pub mod queries;
 pub mod reports;
 pub mod sessions;
@@ -35,6 +36,7 @@ pub mod watchers;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use entity::vocab::Scope;
 
 use crate::{
@@ -50,7 +52,7 @@ use crate::{
         feed::Feed,
         sessions::desk::{Desk, LOOK_AGAIN_EVERY},
     },
-    store::{StoreError, Transaction, connection},
+    store::{self, StoreError, Transaction, connection},
 };
 
 pub use crate::{
@@ -205,6 +207,16 @@ impl Service {
     /// Whether the database answers, and whether its schema is this version's.
     pub async fn schema_state(&self) -> Result<SchemaState> {
         Ok(connection::schema_state(&self.db).await?)
+    }
+
+    /// Returns the instant of the last backup; `None` before the first one.
+    pub async fn last_backup(&self) -> Result<Option<DateTime<Utc>>> {
+        Ok(store::backups::last(&self.db).await?)
+    }
+
+    /// Notes that a backup was taken: what was stored before this instant is in it.
+    pub async fn record_backup(&self, taken_at: DateTime<Utc>) -> Result<()> {
+        Ok(store::backups::record(&self.db, taken_at).await?)
     }
 
     /// Closes the connections, once nothing uses them any more.

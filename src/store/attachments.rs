@@ -16,6 +16,8 @@ use crate::store::Result;
 
 /// The name of the key that signs addresses.
 const KEY: &str = "attachment";
+/// The name of what tells the owner of an attachment store.
+const OWNER: &str = "attachment_owner";
 
 /// A file, if the scope contains it.
 pub async fn find(
@@ -110,16 +112,58 @@ pub async fn forget(db: &impl ConnectionTrait, id: AttachmentId) -> Result<bool>
     Ok(result.rows_affected == 1)
 }
 
+/// The names and sizes, in bytes, of all objects that files have.
+pub async fn ready_objects(db: &impl ConnectionTrait) -> Result<Vec<(String, u64)>> {
+    let rows: Vec<(Option<String>, i64)> = attachment::Entity::find()
+        .select_only()
+        .columns([attachment::Column::Object, attachment::Column::Size])
+        .filter(attachment::COLUMN.state.eq(AttachmentState::Ready))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let named = rows.into_iter().filter_map(|(object, size)| Some((object?, u64::try_from(size).unwrap_or(0))));
+    Ok(named.collect())
+}
+
+/// The states of those files that are there, by id, each with the name of its object.
+pub async fn objects_of(
+    db: &impl ConnectionTrait,
+    ids: &[AttachmentId],
+) -> Result<Vec<(AttachmentId, AttachmentState, Option<String>)>> {
+    Ok(attachment::Entity::find()
+        .select_only()
+        .columns([attachment::Column::Id, attachment::Column::State, attachment::Column::Object])
+        .filter(attachment::COLUMN.id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// The key that signs addresses: this one, unless there is one already.
 pub async fn signing_key(db: &impl ConnectionTrait, fresh: String, now: DateTime<Utc>) -> Result<String> {
-    if let Some(row) = signing_key::Entity::find_by_id(KEY).one(db).await? {
+    shared_secret(db, KEY, fresh, now).await
+}
+
+/// What marks an attachment store as this database's: this, unless there is something already.
+pub async fn owner(db: &impl ConnectionTrait, fresh: String, now: DateTime<Utc>) -> Result<String> {
+    shared_secret(db, OWNER, fresh, now).await
+}
+
+/// Forgets what marks an attachment store as this database's: a copy of a database owns nothing of the original's.
+pub async fn forget_owner(db: &impl ConnectionTrait) -> Result<()> {
+    signing_key::Entity::delete_by_id(OWNER).exec(db).await?;
+    Ok(())
+}
+
+async fn shared_secret(db: &impl ConnectionTrait, name: &str, fresh: String, now: DateTime<Utc>) -> Result<String> {
+    if let Some(row) = signing_key::Entity::find_by_id(name).one(db).await? {
         return Ok(row.secret);
     }
-    let row = signing_key::Model { name: KEY.to_owned(), secret: fresh.clone(), made_at: now };
+    let row = signing_key::Model { name: name.to_owned(), secret: fresh.clone(), made_at: now };
     signing_key::Entity::insert(row.into_active_model())
         .on_conflict(OnConflict::column(signing_key::Column::Name).do_nothing().to_owned())
         .exec_without_returning(db)
         .await?;
-    let kept = signing_key::Entity::find_by_id(KEY).one(db).await?;
+    let kept = signing_key::Entity::find_by_id(name).one(db).await?;
     Ok(kept.map_or(fresh, |row| row.secret))
 }

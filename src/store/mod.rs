@@ -7,6 +7,7 @@
 pub mod alerts;
 pub mod attachments;
 pub mod audit;
+pub mod backups;
 pub mod clarifications;
 pub mod comments;
 pub mod connection;

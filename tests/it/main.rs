@@ -6,6 +6,7 @@ mod alerts;
 mod architecture;
 mod attachments;
 mod audit;
+mod backup;
 mod bad_input;
 mod clarifications;
 mod clocks;

@@ -136,6 +136,22 @@ impl Database {
         }
     }
 
+    /// Which database this is, as far as that can be told from outside of it: where its file is, or its server and name.
+    pub fn place(&self) -> String {
+        if self.get_database_backend() == DbBackend::Postgres {
+            let options = self.pool().connection().get_postgres_connection_pool().connect_options();
+            return format!(
+                "{}:{}/{}",
+                options.get_host(),
+                options.get_port(),
+                options.get_database().unwrap_or_default()
+            );
+        }
+        let options = self.pool().connection().get_sqlite_connection_pool().connect_options();
+        let file = options.get_filename();
+        std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()).display().to_string()
+    }
+
     /// Returns true if a write would not wait for another one of this process: for what is not worth waiting for.
     pub fn may_write_at_once(&self) -> bool {
         self.writer.as_ref().is_none_or(|writer| writer.available_permits() > 0)

@@ -4,6 +4,7 @@
 //! jobs and sign-in that requests cannot take, and lets SQLite's writers wait in line. [`Transaction`] is what a use case writes
 //! in. A [`ConnectionShare`] bounds what one principal has of it at once. [`schema`] brings the schema up to date. Example: `open(url, 20)` gives requests 16 connections of PostgreSQL and keeps 4.
 
+pub mod copying;
 mod database;
 mod errors;
 mod pool;
@@ -34,7 +35,7 @@ pub(super) use self::{
     share::is_share_used_up,
 };
 use crate::{
-    private_files,
+    private_files::{self, Lock, Sharing},
     store::{Result, StoreError},
 };
 
@@ -112,7 +113,33 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     Some(options.get_filename().to_owned())
 }
 
-fn with_ending(file: &Path, ending: &str) -> PathBuf {
+/// The URL of a SQLite file.
+pub fn sqlite_url(file: &Path) -> String {
+    let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    format!("sqlite:{path}")
+}
+
+/// Locks the database against others on this machine: a server shares it with other servers as long as it runs, a restore takes
+/// it alone. Returns `None` if somebody has it who excludes this, and a lock that locks nothing for PostgreSQL.
+///
+/// # Errors
+/// When the folder of the database cannot be used.
+pub fn lock(url: &str, sharing: Sharing) -> std::io::Result<Option<DatabaseLock>> {
+    let Some(file) = sqlite_file(url) else { return Ok(Some(DatabaseLock(None))) };
+    // Beside the database and never removed: a restore puts another file in the place of the database itself.
+    let place = with_ending(&file, ".lock");
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), private_files::make_folder)?;
+    private_files::touch(&place)?;
+    Ok(Lock::attempt(&place, sharing)?.map(|lock| DatabaseLock(Some(lock))))
+}
+
+/// A lock on the database, released when it is dropped or its process ends.
+#[derive(Debug)]
+pub struct DatabaseLock(#[expect(dead_code, reason = "it is held, not read")] Option<Lock>);
+
+/// The file with this ending after its name.
+pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     name.into()

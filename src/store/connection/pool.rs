@@ -63,7 +63,7 @@ const RESERVED: u32 = 5;
 const REQUEST_STATEMENT: Duration = Duration::from_secs(5);
 /// Jobs work on batches, and commands on everything.
 const RESERVED_STATEMENT: Duration = Duration::from_secs(20);
-/// A migration may write every row there is.
+/// A migration may write every row there is, and a backup reads it.
 const MIGRATION_STATEMENT: Duration = Duration::from_secs(6 * 60 * 60);
 /// How much longer than the database itself the client waits before it gives the connection up.
 const GRACE: Duration = Duration::from_secs(2);
@@ -75,11 +75,15 @@ const DISTRUST: Duration = Duration::from_secs(10);
 pub(super) struct PoolLimits {
     connections: u32,
     statement: Duration,
+    /// Whether the database is a file that nobody writes: it is read as it is, and no other file comes up beside it.
+    is_read_only: bool,
 }
 
 impl PoolLimits {
-    /// One connection, for a migration.
-    pub(super) const MIGRATION: Self = Self { connections: 1, statement: MIGRATION_STATEMENT };
+    /// One connection, for what goes through the whole database: a migration, or a copy.
+    pub(super) const MIGRATION: Self = Self { connections: 1, statement: MIGRATION_STATEMENT, is_read_only: false };
+    /// For looking at a copy that nobody uses.
+    pub(super) const COPY: Self = Self { connections: 2, statement: MIGRATION_STATEMENT, is_read_only: true };
 
     /// Shares connections between requests and everything else: jobs, sign-in, the log of events.
     pub(super) fn share(connections: u32, is_sqlite: bool) -> (Self, Self) {
@@ -90,8 +94,8 @@ impl PoolLimits {
             (connections.saturating_sub(reserved).max(1), reserved)
         };
         (
-            Self { connections: requests, statement: REQUEST_STATEMENT },
-            Self { connections: reserved, statement: RESERVED_STATEMENT },
+            Self { connections: requests, statement: REQUEST_STATEMENT, is_read_only: false },
+            Self { connections: reserved, statement: RESERVED_STATEMENT, is_read_only: false },
         )
     }
 }
@@ -267,7 +271,9 @@ pub(super) async fn connect(url: &str, limits: PoolLimits) -> Result<Pool, DbErr
     options.sqlx_logging(false).acquire_timeout(CONNECT_TIMEOUT).max_connections(limits.connections);
     let distrust = Distrust::none();
     if let Some(file) = sqlite_file(url) {
-        make_file(&file)?;
+        if !limits.is_read_only {
+            make_file(&file)?;
+        }
         for_sqlite(&mut options, limits, &distrust);
     } else {
         for_postgres(&mut options, limits, &distrust);
@@ -284,7 +290,10 @@ pub(super) async fn connect(url: &str, limits: PoolLimits) -> Result<Pool, DbErr
 }
 
 fn for_sqlite(options: &mut ConnectOptions, limits: PoolLimits, distrust: &Distrust) {
-    options.map_sqlx_sqlite_opts(|sqlite| {
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        if limits.is_read_only {
+            return sqlite.read_only(true).immutable(true);
+        }
         sqlite
             .create_if_missing(true)
             .foreign_keys(true)
