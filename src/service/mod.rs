@@ -177,6 +177,11 @@ impl Service {
         Self { db: self.db.reserved(), ..self.clone() }
     }
 
+    /// The same, for what somebody waits for.
+    fn for_sign_in(&self) -> Self {
+        Self { db: self.db.for_sign_in(), ..self.clone() }
+    }
+
     /// The same use cases on behalf of a principal who has this share of the database's connections.
     #[must_use]
     pub fn sharing(&self, share: ConnectionShare) -> Self {

@@ -51,7 +51,7 @@ impl Service {
                 None => Ok(None),
             };
         }
-        match store::tokens::find_by_hash(&self.db.reserved(), &hash(secret)).await? {
+        match store::tokens::find_by_hash(&self.db.for_sign_in(), &hash(secret)).await? {
             Some(token) => self.session_of(token).await,
             None => Ok(None),
         }
@@ -61,13 +61,13 @@ impl Service {
     /// was unlinked from the issuer's account. To be linked anew takes a new request.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>> {
         match &session.credential {
-            Credential::Token(id) => match store::tokens::find(&self.db.reserved(), *id).await? {
+            Credential::Token(id) => match store::tokens::find(&self.db.for_sign_in(), *id).await? {
                 Some(token) => self.session_of(token).await,
                 None => Ok(None),
             },
             Credential::Issued(identity) if identity.expires_at <= self.clock.now() => Ok(None),
             Credential::Issued(identity) => {
-                let linked = store::directory::linked(&self.db.reserved(), &identity.subject).await?;
+                let linked = store::directory::linked(&self.db.for_sign_in(), &identity.subject).await?;
                 let actor = linked.and_then(|linked| self.actor_of_linked(linked, identity));
                 Ok(actor.map(|actor| issued(actor, Arc::clone(identity))))
             }
@@ -78,7 +78,7 @@ impl Service {
         if identity.expires_at <= self.clock.now() {
             return Ok(None);
         }
-        Ok(self.reserved().actor_of(&identity).await?.map(|actor| issued(actor, identity)))
+        Ok(self.for_sign_in().actor_of(&identity).await?.map(|actor| issued(actor, identity)))
     }
 
     async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {
@@ -86,7 +86,7 @@ impl Service {
         if !is_in_force(&token, now) {
             return Ok(None);
         }
-        let db = self.db.reserved();
+        let db = self.db.for_sign_in();
         let (mut person, mut contact) = (None, None);
         match (token.person_id, token.contact_id) {
             (Some(id), _) => person = store::directory::person(&db, id).await?,

@@ -191,7 +191,7 @@ impl Service {
                 Credential::Issued(identity) => drop(subjects.insert(&identity.subject)),
             }
         }
-        let db = self.db.reserved();
+        let db = self.db.for_sign_in();
         let tokens = store::tokens::by_id(&db, &Vec::from_iter(tokens)).await?;
         let of_people: HashSet<PersonId> = tokens.values().filter_map(|token| token.person_id).collect();
         let of_contacts: HashSet<ContactId> = tokens.values().filter_map(|token| token.contact_id).collect();

@@ -36,6 +36,8 @@ pub struct Database {
     requests: Pool,
     reserved: Pool,
     is_reserved: bool,
+    /// How long a statement may take where that is less than the pool allows.
+    at_most: Duration,
     /// What its user may have of the connections for requests; `None` for all of them.
     share: Option<ConnectionShare>,
     /// The one permit to write; none on PostgreSQL, which knows no such limit.
@@ -53,6 +55,7 @@ impl Database {
             requests,
             reserved,
             is_reserved: false,
+            at_most: Duration::MAX,
             share: None,
             writer: is_sqlite.then(|| Arc::new(Semaphore::new(1))),
             health: Arc::new(health),
@@ -63,6 +66,12 @@ impl Database {
     #[must_use]
     pub fn reserved(&self) -> Self {
         Self { is_reserved: true, share: None, ..self.clone() }
+    }
+
+    /// The same, for what somebody waits for: who signs in hears soon that the database does not answer.
+    #[must_use]
+    pub fn for_sign_in(&self) -> Self {
+        Self { at_most: self.requests.give_up_after, ..self.reserved() }
     }
 
     /// A share of the connections for requests, for one principal.
@@ -179,7 +188,7 @@ impl Database {
 
     /// Answers within the time limit, or not at all.
     pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-        let limit = self.pool().give_up_after;
+        let limit = self.pool().give_up_after.min(self.at_most);
         self.note(timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer(limit))))
     }
 
