@@ -23,6 +23,7 @@ mod server;
 mod streams;
 mod transfers;
 mod turns;
+mod work;
 
 use std::sync::Arc;
 

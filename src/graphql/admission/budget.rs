@@ -111,6 +111,9 @@ impl Budget {
 
     /// Takes so much out of the principal's bucket, or what is left of it.
     pub(super) fn take(&self, principal: Principal, cost: u64) -> Result<(), Overdrawn> {
+        if cost == 0 {
+            return Ok(());
+        }
         let refused = match self.charge(principal, cost) {
             Ok(_) => return Ok(()),
             Err(refused) => refused,
