@@ -30,6 +30,7 @@ mod outbox_trust;
 mod paging;
 mod plans;
 mod policies;
+mod prices;
 mod private;
 mod process_death;
 mod process_life;
