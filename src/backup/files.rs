@@ -6,6 +6,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 
 use crate::private_files;
@@ -58,6 +59,12 @@ fn digest(mut from: File, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::
     }
     let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Fingerprint { size, sha256 })
+}
+
+/// How many bytes the file system of a folder takes from whoever runs this.
+pub(super) fn free_space(folder: &Path) -> io::Result<u64> {
+    let found = statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Has the names in a folder on the disk.

@@ -88,6 +88,16 @@ pub enum BackupError {
     /// It was changed since it was taken.
     #[error("the backup is damaged:\n  {}", .0.join("\n  "))]
     Damaged(Vec<String>),
+    /// It would fill the disk, which may be that of the server.
+    #[error("the backup needs {needed} bytes, and {} has room for {free}", .folder.display())]
+    NoRoom {
+        /// Where it was to be written.
+        folder: PathBuf,
+        /// In bytes, at least.
+        needed: u64,
+        /// In bytes.
+        free: u64,
+    },
     /// A file or folder cannot be used.
     #[error("{} cannot be used", .path.display())]
     File {
@@ -112,7 +122,29 @@ fn about(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
     |source| BackupError::File { path: path.to_owned(), source }
 }
 
+/// Refuses what there is no room for.
+fn require_room(folder: &Path, needed: u64) -> Result<()> {
+    let free = files::free_space(folder).map_err(about(folder))?;
+    if needed <= free {
+        return Ok(());
+    }
+    Err(BackupError::NoRoom { folder: folder.to_owned(), needed, free })
+}
+
 /// The folder that holds a path.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(require_room(folder.path(), 0).is_ok());
+        let refused = require_room(folder.path(), u64::MAX).unwrap_err();
+        assert!(refused.to_string().contains("needs 18446744073709551615 bytes"), "{refused}");
+    }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     ATTACHMENTS, Attachments, BackupError, DATABASE, FileEntry, MAILS, Manifest, Result, Storage, about, files, parent,
+    require_room,
 };
 use crate::{
     clock::Clock,
@@ -43,6 +44,7 @@ pub async fn take(storage: &Storage, clock: &Clock, backup: &Path) -> Result<Tak
         return Err(BackupError::NoDatabase(database));
     }
     let partial = Partial::begin(backup)?;
+    require_room(&partial.folder, sizes(&connection::files(&storage.database_url)))?;
     // From before the database is copied until all files are: what was removed in the meantime is still there.
     let purge_waits = keep_purge_out(&storage.attachments).await?;
     let taken_at = clock.now();
@@ -58,6 +60,7 @@ pub async fn take(storage: &Storage, clock: &Clock, backup: &Path) -> Result<Tak
         collected.database(&partial.folder)?;
         let (bucket, in_bucket) = match &storage.attachments {
             Attachments::Folder(folder) => {
+                require_room(&partial.folder, objects.iter().map(|(_, size)| size).sum())?;
                 collected.attachments(folder, &objects, &partial.folder)?;
                 (None, 0)
             }
@@ -73,6 +76,11 @@ pub async fn take(storage: &Storage, clock: &Clock, backup: &Path) -> Result<Tak
         Ok(Taken { manifest, missing: collected.missing, in_bucket })
     };
     tokio::task::spawn_blocking(collect).await?
+}
+
+/// The bytes of some files, without those that are not there.
+fn sizes(files: &[PathBuf]) -> u64 {
+    files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum()
 }
 
 /// The purge of attached files takes this lock alone.

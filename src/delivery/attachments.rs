@@ -14,7 +14,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use object_store::{
     ObjectStore, ObjectStoreExt, WriteMultipart,
     aws::{AmazonS3, AmazonS3Builder},
@@ -149,7 +149,7 @@ impl AttachmentStore {
         }
     }
 
-    /// Takes over what a client uploaded by itself, if it is what was expected.
+    /// Takes over what a client uploaded by itself, if it is what was expected; the original stays, to be removed by the caller.
     pub async fn take_over(&self, from: &str, to: &str, expected: &Expected) -> Result<(), AttachmentError> {
         let (from, to) = (self.path(from), self.path(to));
         if self.objects.head(&from).await?.size != expected.size {
@@ -161,8 +161,7 @@ impl AttachmentStore {
         if checked.is_err() {
             self.remove_path(&to).await?;
         }
-        checked?;
-        self.remove_path(&from).await
+        checked
     }
 
     async fn check(&self, path: &Path, expected: &Expected) -> Result<(), AttachmentError> {

@@ -174,6 +174,10 @@ impl Service {
             error => ServiceError::from(error),
         })?;
         let row = self.keep(attachments, &row, &object).await?;
+        // Not before the copy is kept: where that fails, the same can be asked for again. What is left goes with the nightly purge.
+        if let Err(error) = attachments.store.remove(&pending_name(&row)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the original of an upload could not be removed");
+        }
         view(&self.db, row).await
     }
 

@@ -166,5 +166,5 @@ fn new_secret() -> Result<String> {
 }
 
 pub(super) fn hash(secret: &str) -> String {
-    format!("{:x}", Sha256::digest(secret.as_bytes()))
+    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -155,7 +155,7 @@ each_database! {
         // The trick of taking the public key for a secret.
         let public = IssuerKey::Rsa.published("rsa").to_string();
         let header = Header { kid: Some("rsa".to_owned()), ..Header::new(Algorithm::HS256) };
-        let confused = jsonwebtoken::encode(&header, &good, &EncodingKey::from_secret(public.as_bytes())).unwrap();
+        let confused = jsonwebtoken::encode(&header, &good, &EncodingKey::from_secret(public.as_bytes()).unwrap()).unwrap();
         let signed = issuer.sign(IssuerKey::One, Some("one"), &good);
         let parts: Vec<_> = signed.split('.').collect();
         let other = encoded(claims(&issuer, &app.cast.administrator.email));

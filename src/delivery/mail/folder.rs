@@ -63,5 +63,7 @@ fn write(folder: &Path, message_id: &str, message: &[u8]) -> io::Result<()> {
     let mut file = private_files::create(&unfinished)?;
     file.write_all(message)?;
     file.sync_all()?;
-    fs::rename(unfinished, folder.join(format!("{message_id}.eml")))
+    fs::rename(unfinished, folder.join(format!("{message_id}.eml")))?;
+    // The name must be on the disk, too, before anybody says that the mail was sent.
+    fs::File::open(folder)?.sync_all()
 }
