@@ -161,7 +161,7 @@ impl RunningApp {
         }
     }
 
-    /// Tells load balancers for the configured time, then ends everything within [`STOP_TIMEOUT`].
+    /// Tells load balancers for the configured time, then ends everything within 25 s.
     pub async fn stop(self) {
         if !self.drain.is_zero() {
             self.api.health.drain();

@@ -159,7 +159,7 @@ impl From<&ServiceError> for ApiError {
             ServiceError::Store(error) => Self::of_store(error),
             ServiceError::Attachments(error) => {
                 tracing::error!(error = error as &dyn std::error::Error, "the attachment store failed");
-                Self::internal()
+                Self::new("UNAVAILABLE", "not available now; try again in a moment")
             }
         }
     }

@@ -136,9 +136,12 @@ pub(super) fn error(code: Code, message: impl Into<String>) -> ErrorAnswer {
     ErrorAnswer { code, message: message.into(), request_id: None, media: Media::Json }
 }
 
+/// What a caller is told of a fault of ours.
+pub(super) const INTERNAL: &str = "something went wrong here; it was logged";
+
 /// A fault of ours, of which nothing but the request id is told.
 pub(super) fn internal() -> ErrorAnswer {
-    error(Code::Internal, "something went wrong here; it was logged")
+    error(Code::Internal, INTERNAL)
 }
 
 impl ErrorAnswer {

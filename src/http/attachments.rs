@@ -25,6 +25,7 @@ use crate::{
         answer::{self, Code, ErrorAnswer},
         auth,
         server::Pace,
+        work::{self, Unfinished},
     },
     logging::chain,
     service::{AttachmentError, ServiceError, attachments::Granted},
@@ -61,15 +62,17 @@ async fn receive(
     let stranger = auth::stranger(state, parts);
     let service = stranger.service(state.api.service());
     let (asked, of) = (service.clone(), granted.clone());
-    let uploader = to_its_end(state, async move { asked.uploader(&of).await }).await?;
+    let uploader = finished(work::run(&state.requests, async move { asked.uploader(&of).await }).await)?;
     // Before anything is written, and while the client is there: it may have gone when its turn comes.
     let permit = state.transfers.upload(uploader, stranger.address).await?;
     let bytes = paced(body, state.end_sockets.clone());
-    to_its_end(state, async move {
+    // Whether or not its client still waits, and for as long as the file may take to come.
+    let receiving = async move {
         let _permit = permit;
         service.receive_upload(&granted, bytes).await
-    })
-    .await?;
+    };
+    let received = state.requests.spawn(receiving.in_current_span()).await;
+    finished(received.map_err(|_| Unfinished::Panicked))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -105,7 +108,7 @@ async fn hand_out(state: &HttpState, granted: Option<Granted>, parts: &Parts) ->
     let granted = granted.ok_or_else(|| failed(&ServiceError::NotFound("attachment")))?;
     let permit = state.transfers.download(auth::stranger(state, parts).address).await?;
     let service = state.api.service().clone();
-    let download = to_its_end(state, async move { service.download(&granted).await }).await?;
+    let download = finished(work::run(&state.requests, async move { service.download(&granted).await }).await)?;
     let bytes = download.bytes.map(move |part| {
         let _ = &permit;
         part
@@ -121,16 +124,9 @@ async fn hand_out(state: &HttpState, granted: Option<Granted>, parts: &Parts) ->
     Ok(response)
 }
 
-/// Carries work out whether or not its client still waits.
-async fn to_its_end<T: Send + 'static>(
-    state: &HttpState,
-    work: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
-) -> Result<T, ErrorAnswer> {
-    match state.requests.spawn(work.in_current_span()).await {
-        Ok(done) => done.map_err(|error| failed(&error)),
-        // It panicked, which was logged.
-        Err(_) => Err(answer::internal()),
-    }
+/// What work came to, as an answer.
+fn finished<T>(done: Result<Result<T, ServiceError>, Unfinished>) -> Result<T, ErrorAnswer> {
+    done?.map_err(|error| failed(&error))
 }
 
 /// What an address grants; none where it is no address of a file.
@@ -165,7 +161,10 @@ fn failed(error: &ServiceError) -> ErrorAnswer {
         ServiceError::Attachments(AttachmentError::Interrupted) => {
             (Code::BadRequest, "the upload was interrupted, or came too slowly; send it again")
         }
-        error if error.is_unavailable() => (Code::Unavailable, "not available now; try again"),
+        error if error.is_unavailable() => {
+            tracing::error!(error = chain(error), "an attachment could not be served for now");
+            (Code::Unavailable, "not available now; try again")
+        }
         error => {
             tracing::error!(error = chain(error), "an attachment could not be served");
             return answer::internal();

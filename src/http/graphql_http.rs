@@ -1,7 +1,6 @@
 //! `/graphql`: one request by `POST` or, where it only reads, by `GET`; one answer, or a stream of events.
 //!
-//! Every request is carried out in a task of its own that runs to its end: dropping one half way, as a client that goes away
-//! would, can leave a connection inside an open transaction (see the sqlx trap in `DEPENDENCIES.md`).
+//! Every request is carried out in a task of its own: a client that goes away does not undo what it asked for.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +16,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
-use tracing::Instrument;
 
 use crate::{
     graphql::admission::{Admitted, Params},
@@ -27,9 +25,9 @@ use crate::{
         auth::{self, Identified},
         graphql_sse,
         in_flight::BytePermit,
-        operation::{self, ANSWER_WITHIN, TAKES_TOO_LONG},
-        params,
+        operation, params,
         request_id::RequestId,
+        work,
     },
 };
 
@@ -59,7 +57,7 @@ async fn respond(state: HttpState, request: Request, accepted: Accepted, id: &st
     // The token is looked up in a task of its own too, for it asks the database.
     let caller = {
         let state = state.clone();
-        run(&state.requests.clone(), async move { auth::identify(&state, &parts).await }).await??
+        work::run(&state.requests.clone(), async move { auth::identify(&state, &parts).await }).await??
     };
     let admitted = match state.api.admit(params, &caller.caller) {
         Ok(admitted) => admitted,
@@ -89,25 +87,9 @@ async fn execute(
 ) -> Result<Response, ErrorAnswer> {
     let (charge, principal) = (admitted.charge(), identified.caller.principal());
     let (requests, answers) = (state.requests.clone(), state.answers.clone());
-    let work = async move { operation::execute(&state, &admitted, &identified.caller).await };
-    let response = run(&requests, work).await?.ok_or_else(operation::too_much_in_flight)?;
+    let executing = async move { operation::execute(&state, &admitted, &identified.caller).await };
+    let response = work::run(&requests, executing).await?.ok_or_else(operation::too_much_in_flight)?;
     Ok(answers.counted_answer(principal, answer::answered(response, charge, media, id)))
-}
-
-/// Carries out work to its end, whether or not the caller waits for it.
-async fn run<T: Send + 'static>(
-    requests: &tokio_util::task::TaskTracker,
-    work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, ErrorAnswer> {
-    match tokio::time::timeout(ANSWER_WITHIN, requests.spawn(work.in_current_span())).await {
-        Ok(Ok(done)) => Ok(done),
-        // The panic itself was logged where it happened, with the request id.
-        Ok(Err(_)) => Err(answer::internal()),
-        Err(_) => {
-            tracing::error!("a request takes too long; it goes on without its caller");
-            Err(answer::error(Code::TimedOut, TAKES_TOO_LONG))
-        }
-    }
 }
 
 /// What a request says: its head, and its fields.

@@ -22,6 +22,7 @@ mod server;
 mod streams;
 mod transfers;
 mod turns;
+mod work;
 
 use std::sync::Arc;
 

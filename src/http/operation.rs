@@ -7,14 +7,13 @@ use futures_util::{
     StreamExt, future,
     stream::{self, BoxStream},
 };
-use tokio::task::JoinHandle;
-use tracing::Instrument;
 
 use crate::{
     graphql::{Caller, admission::Admitted, never_ran},
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer, with_request_id},
+        work,
     },
 };
 
@@ -22,11 +21,6 @@ use crate::{
 pub(super) const TAKE_WITHIN: Duration = Duration::from_secs(10);
 /// What it is told, where it can be told anything.
 pub(super) const TOO_SLOW: &str = "LAGGED: you take messages too slowly; connect again and resume from your cursor";
-/// Requests take milliseconds. Where the database hangs without breaking the connection, callers shall not hang too.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// What a caller hears then.
-pub(super) const TAKES_TOO_LONG: &str =
-    "this takes too long; it may still be carried out, so look before you try again";
 
 /// What a caller hears who does not take what was answered before.
 const TOO_MUCH_IN_FLIGHT: &str = "too many answers wait for you to take them; read those first";
@@ -56,7 +50,8 @@ pub(super) fn too_much_in_flight() -> ErrorAnswer {
     answer::error(Code::TooMany, TOO_MUCH_IN_FLIGHT)
 }
 
-/// Carries out an operation. Subscriptions end when they are dropped; everything else runs to its end in a task of its own.
+/// Carries out an operation. Subscriptions end when they are dropped; everything else is carried out whether or not the
+/// client stays.
 pub(super) fn run(state: &HttpState, admitted: Admitted, caller: &Caller, id: &str) -> BoxStream<'static, Said> {
     let responses = if admitted.kind() == OperationType::Subscription {
         state.api.subscribe(admitted, caller)
@@ -64,9 +59,9 @@ pub(super) fn run(state: &HttpState, admitted: Admitted, caller: &Caller, id: &s
         let (state, caller) = (state.clone(), caller.clone());
         let requests = state.requests.clone();
         let refused = || Response::from_errors(vec![error(TOO_MUCH_IN_FLIGHT, Code::TooMany.word())]);
-        let work = async move { execute(&state, &admitted, &caller).await.unwrap_or_else(refused) };
-        let done = requests.spawn(work.in_current_span());
-        stream::once(within(ANSWER_WITHIN, done)).boxed()
+        let executing = async move { execute(&state, &admitted, &caller).await.unwrap_or_else(refused) };
+        let answer = async move { work::run(&requests, executing).await.unwrap_or_else(unfinished) };
+        stream::once(answer).boxed()
     };
     let id = id.to_owned();
     let said = responses.map(move |mut response| {
@@ -88,40 +83,13 @@ pub(super) fn too_slow() -> Said {
     Said::Refused(vec![error(TOO_SLOW, "LAGGED")])
 }
 
-/// What work comes to, or that it takes too long; it goes on all the same.
-async fn within(time: Duration, done: JoinHandle<Response>) -> Response {
-    match tokio::time::timeout(time, done).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => internal(),
-        Err(_) => {
-            tracing::error!("a request takes too long; it goes on without its caller");
-            Response::from_errors(vec![error(TAKES_TOO_LONG, Code::TimedOut.word())])
-        }
-    }
-}
-
-/// The panic itself was logged where it happened.
-fn internal() -> Response {
-    Response::from_errors(vec![error("something went wrong here; it was logged", Code::Internal.word())])
+fn unfinished(why: work::Unfinished) -> Response {
+    let (code, message) = why.told();
+    Response::from_errors(vec![error(message, code.word())])
 }
 
 fn error(message: &str, code: &str) -> ServerError {
     let mut error = ServerError::new(message, None);
     error.extensions.get_or_insert_default().set("code", Value::from(code));
     error
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_ever_for_an_answer() {
-        let code = async |done| within(ANSWER_WITHIN, done).await.errors[0].extensions.clone().unwrap();
-        let hanging = code(tokio::spawn(std::future::pending())).await;
-        assert_eq!(hanging.get("code"), Some(&Value::from("UNAVAILABLE")));
-        let panicking = code(tokio::spawn(async { panic!("as it must") })).await;
-        assert_eq!(panicking.get("code"), Some(&Value::from("INTERNAL")));
-        assert!(within(ANSWER_WITHIN, tokio::spawn(async { Response::default() })).await.is_ok());
-    }
 }

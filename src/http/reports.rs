@@ -13,7 +13,6 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use entity::vocab::{DeEscalationReason, ReportDimension, Team};
 use serde::Deserialize;
-use tracing::Instrument;
 
 use crate::{
     domain::{
@@ -24,7 +23,7 @@ use crate::{
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer},
-        auth,
+        auth, work,
     },
     logging::chain,
     service::{Result, Service, ServiceError, reports::ForecastRow},
@@ -132,9 +131,9 @@ async fn who(state: &HttpState, parts: &Parts) -> std::result::Result<(Service, 
 async fn respond(
     state: &HttpState,
     file: &'static str,
-    work: impl Future<Output = Result<Table>> + Send + 'static,
+    making: impl Future<Output = Result<Table>> + Send + 'static,
 ) -> Response {
-    match state.requests.spawn(work.in_current_span()).await {
+    match work::run(&state.requests, making).await {
         Ok(Ok(table)) => match written(&table) {
             Ok(text) => as_file(text, file),
             Err(error) => {
@@ -143,8 +142,7 @@ async fn respond(
             }
         },
         Ok(Err(error)) => failed(&error).into_response(),
-        // It panicked, which was logged.
-        Err(_) => answer::internal().into_response(),
+        Err(unfinished) => ErrorAnswer::from(unfinished).into_response(),
     }
 }
 

@@ -100,11 +100,12 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    /// Whether the database or the issuer of tokens does not answer, or not now: the same may succeed later.
+    /// Whether the database, the attachment store or the issuer of tokens does not answer, or not now: the same may succeed
+    /// later.
     pub const fn is_unavailable(&self) -> bool {
         match self {
             Self::Store(error) => error.is_unavailable(),
-            Self::IssuerUnavailable(_) => true,
+            Self::IssuerUnavailable(_) | Self::Attachments(AttachmentError::Store(_)) => true,
             _ => false,
         }
     }

@@ -221,6 +221,18 @@ each_database! {
         }
     }
 
+    async fn a_store_that_fails_is_unavailable_and_the_upload_can_be_sent_again(app) {
+        let key = app.file_ticket().await;
+        let (_, url) = request(app, &app.cast.client, screenshot(&key)).await;
+        // What a full disk, or a bucket that does not answer, comes to: nothing can be put where files belong.
+        std::fs::remove_dir_all(app.files.path()).unwrap();
+        std::fs::write(app.files.path(), b"in the way").unwrap();
+        assert_eq!(put(app, &url, PNG).await, 503);
+        std::fs::remove_file(app.files.path()).unwrap();
+        std::fs::create_dir(app.files.path()).unwrap();
+        assert_eq!(put(app, &url, PNG).await, 204);
+    }
+
     async fn declarations_are_checked(app) {
         let qa = &app.cast.qa;
         let key = app.file_ticket().await;

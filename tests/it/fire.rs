@@ -173,6 +173,7 @@ fn wishes(app: &TestApp, tickets: &[TicketId]) -> Vec<Wish> {
         .collect()
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_subscriber_hears_each_event_of_its_filter_once_and_in_order_whoever_dies() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };

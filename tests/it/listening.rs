@@ -62,6 +62,7 @@ async fn ticket(app: &TestApp) -> TicketId {
     app.ticket(&app.cast.qa, &key, "id").await["id"].as_str().unwrap().parse().unwrap()
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn other_servers_are_told_at_once() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
@@ -80,6 +81,7 @@ async fn other_servers_are_told_at_once() {
     assert!(waited < TOLD_WITHIN, "{waited:?} for {EVENTS} events");
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_listener_costs_time_and_no_event_and_is_replaced() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
@@ -102,6 +104,7 @@ async fn a_lost_listener_costs_time_and_no_event_and_is_replaced() {
     until("both listen again", async || listeners(&app).await == 2).await;
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_starts_waits_for_those_who_write() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
@@ -119,6 +122,7 @@ async fn a_server_that_starts_waits_for_those_who_write() {
     assert_eq!([next(&mut subscriber).await, next(&mut subscriber).await], [first, second]);
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_rolled_back_and_what_others_do_holds_nobody_up() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };

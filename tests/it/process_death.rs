@@ -258,6 +258,7 @@ async fn all_transactions_end(db: &Database) {
     }
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_vanish_leave_no_transaction_open_and_harm_nobody() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };

@@ -24,6 +24,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(27);
 
 const FILE: &str = "mutation($input: CreateTicketInput!) { createTicket(input: $input) { ticket { key } } }";
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_and_jobs_give_a_silent_database_up_and_go_on_afterwards() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
@@ -74,6 +75,7 @@ fn nowhere() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_waits_for_a_database_that_starts_later() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
@@ -88,6 +90,7 @@ async fn a_server_waits_for_a_database_that_starts_later() {
     assert_eq!(answer.unwrap()["data"]["__typename"], "Query");
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[test]
 fn a_database_that_does_not_start_is_told_with_the_reason() {
     let Some(url) = database::postgres_url() else { return };
@@ -143,6 +146,7 @@ async fn the_server_tells_when_its_jobs_ran() {
     }
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_stops_in_time_while_its_database_is_silent() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };

@@ -259,6 +259,7 @@ each_database! {
 }
 
 /// On PostgreSQL the order in which transactions begin, write and commit are three orders.
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_numbered_first_and_committed_last_is_heard() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };

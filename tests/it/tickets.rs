@@ -313,6 +313,7 @@ each_database! {
     }
 }
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filing_that_is_under_way_keeps_no_other_waiting_for_its_number() {
     // SQLite has one writer at a time.

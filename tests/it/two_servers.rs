@@ -29,6 +29,7 @@ const STAGGER: Duration = Duration::from_millis(200);
 /// Whatever takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+#[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_on_one_database_tell_each_warning_and_each_breach_once() {
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };

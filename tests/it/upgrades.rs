@@ -23,7 +23,7 @@ use secondline::{
     },
 };
 
-use crate::support::{Engine, TestDatabase, database::on_server};
+use crate::support::{Engine, TestDatabase, database::on_server, each_engine};
 
 /// When the fixtures were made; the demo's tickets lie before it.
 const MADE_AT: &str = "2026-11-27T14:00:00Z";
@@ -120,14 +120,10 @@ async fn is_upgraded(engine: Engine) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn databases_of_earlier_versions_are_upgraded_on_sqlite() {
-    is_upgraded(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn databases_of_earlier_versions_are_upgraded_on_postgres() {
-    is_upgraded(Engine::Postgres).await;
+each_engine! {
+    async fn databases_of_earlier_versions_are_upgraded(engine) {
+        is_upgraded(engine).await;
+    }
 }
 
 /// Runs `secondline migrate`, killed after a while, if it has not ended by then.
@@ -167,24 +163,21 @@ async fn survives_kills(engine: Engine, make: impl AsyncFn() -> Option<TestDatab
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_first_start_that_is_killed_can_be_tried_again() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+each_engine! {
+    async fn a_first_start_that_is_killed_can_be_tried_again(engine) {
         survives_kills(engine, async || TestDatabase::create_empty(engine).await).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_that_is_killed_can_be_tried_again() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+each_engine! {
+    async fn an_upgrade_that_is_killed_can_be_tried_again(engine) {
         let file = fixtures(engine).remove(0);
         survives_kills(engine, async || restored(engine, &file).await).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn processes_that_start_at_once_on_an_empty_database_migrate_it_once() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+each_engine! {
+    async fn processes_that_start_at_once_on_an_empty_database_migrate_it_once(engine) {
         for _ in 0..3 {
             let Some(database) = TestDatabase::create_empty(engine).await else { return };
             let starts: Vec<_> = (0..4)
@@ -215,9 +208,8 @@ async fn from_the_future(engine: Engine, oldest_reader: &str) -> Option<(TestDat
     Some((database, state))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_old_replica_works_on_a_newer_schema_within_its_range() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+each_engine! {
+    async fn an_old_replica_works_on_a_newer_schema_within_its_range(engine) {
         let Some((_database, state)) = from_the_future(engine, migration::OLDEST_READER).await else { return };
         assert_eq!(state, SchemaState::NewerCompatible);
         let (_database, state) = from_the_future(engine, "m29990101_000001_future").await.unwrap();

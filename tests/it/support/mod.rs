@@ -51,32 +51,44 @@ pub use self::database::{Engine, TestDatabase};
 /// When every test begins: a Monday, as the working day of the default calendar opens.
 pub static START: LazyLock<DateTime<Utc>> = LazyLock::new(|| "2026-06-01T09:00:00Z".parse().unwrap());
 
-/// Runs a test on SQLite and, where a server is named, on PostgreSQL.
+/// Runs a test on the application with SQLite and, where a server is named, with PostgreSQL.
 macro_rules! each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
-        mod $name {
-            use super::*;
-
+        $crate::support::each_engine! {
             $(#[$attribute])*
-            async fn test($app: &$crate::support::TestApp) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn sqlite() {
-                if let Some(app) = $crate::support::TestApp::start($crate::support::Engine::Sqlite).await {
-                    test(&app).await;
-                }
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn postgres() {
-                if let Some(app) = $crate::support::TestApp::start($crate::support::Engine::Postgres).await {
-                    test(&app).await;
+            async fn $name(engine) {
+                if let Some(app) = $crate::support::TestApp::start(engine).await {
+                    let $app = &app;
+                    $body
                 }
             }
         }
     )+};
 }
-pub(crate) use each_database;
+
+/// Runs a test with SQLite and, where a server is named, with PostgreSQL.
+macro_rules! each_engine {
+    ($($(#[$attribute:meta])* async fn $name:ident($engine:ident) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            $(#[$attribute])*
+            async fn test($engine: $crate::support::Engine) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                test($crate::support::Engine::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[cfg_attr(not(postgres_is_named), ignore = "SECONDLINE_TEST_POSTGRES_URL names no server")]
+            async fn postgres() {
+                test($crate::support::Engine::Postgres).await;
+            }
+        }
+    )+};
+}
+pub(crate) use {each_database, each_engine};
 
 /// A person with a token.
 #[derive(Clone, Debug)]

@@ -83,6 +83,11 @@ impl SmtpSink {
         self.shared.script.lock().unwrap().extend(replies);
     }
 
+    /// Accepts everything from now on.
+    pub fn forget_script(&self) {
+        self.shared.script.lock().unwrap().clear();
+    }
+
     /// Where it listens, as the mail settings want it.
     pub fn url(&self) -> String {
         format!("smtp+plain://127.0.0.1:{}", self.port)

@@ -4,7 +4,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::support::{Engine, TestDatabase};
+use crate::support::{Engine, TestDatabase, each_engine};
 
 /// The migration whose work is looked at.
 const IDENTITY_TRUST: &str = "m20261128_000003_identity_trust";
@@ -109,7 +109,8 @@ async fn column(db: &DatabaseConnection, table: &str, column: &str) -> Vec<Value
     rows.iter().map(|row| row.try_get_by_index::<Option<Value>>(0).unwrap().unwrap_or_default()).collect()
 }
 
-async fn old_words_are_erased_and_contacts_stay_active(engine: Engine) {
+each_engine! {
+    async fn old_words_are_erased_and_contacts_stay_active(engine) {
     let Some((_database, _folder, db)) = old(engine).await else { return };
     let row = [
         ("id", literal(&db, 1)),
@@ -157,14 +158,5 @@ async fn old_words_are_erased_and_contacts_stay_active(engine: Engine) {
     let sql = "SELECT count(*) FROM contact WHERE active";
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
     assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 1);
-}
-
-#[tokio::test]
-async fn old_words_are_erased_and_contacts_stay_active_on_sqlite() {
-    old_words_are_erased_and_contacts_stay_active(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn old_words_are_erased_and_contacts_stay_active_on_postgres() {
-    old_words_are_erased_and_contacts_stay_active(Engine::Postgres).await;
+    }
 }
