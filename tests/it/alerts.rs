@@ -281,8 +281,8 @@ each_database! {
         let Cast { administrator, operations, operations_manager, .. } = &app.cast;
         let absent = staff(&app.service, "Lara Left", &[Team::Tech], &[], false).await;
         let alerts = |people: Value| json!([
-            { "level": "WARNING", "usedPercent": 75, "assignee": true },
-            { "level": "BREACH", "personIds": people },
+            { "level": "WARNING", "percentUsed": 75, "assignee": true },
+            { "level": "BREACH", "people": people },
         ]);
         policy(app, "VALIDATING", json!({ "alerts": alerts(json!([absent.id])) })).await;
         app.make(administrator, "updatePerson", "person", json!({ "personId": absent.id, "isActive": false }), "id").await;
@@ -291,7 +291,7 @@ each_database! {
             let refused = app.refusal_of(administrator, "updateSlaPolicy", "slaPolicy", input).await;
             assert_eq!(refused, [("INVALID".to_owned(), "alerts".to_owned())]);
         }
-        let rest = [&operations.name, &operations_manager.name, &administrator.name];
+        let rest = [operations, operations_manager, &app.cast.tech_manager, administrator].map(|member| &member.name);
         let mut deactivated: Vec<&str> = Vec::new();
         for next in rest.into_iter().map(Some).chain([None]) {
             app.file_ticket().await;
