@@ -1,7 +1,7 @@
 //! OpenID Connect: whose bearer JWT it is, as a configured issuer says.
 //!
 //! May import: `entity::vocab`, jsonwebtoken, reqwest. Knows no people: it checks a token and answers its [`Identity`]; the
-//! service finds who that is. Example: `provider.verify(token, now)` finds the key by `kid`, asks the issuer once where it does
+//! service finds who that is. Example: `provider.verify(token, now, passed)` finds the key by `kid`, asks the issuer once where it does
 //! not know it, and checks signature, issuer, audience and times.
 
 mod claims;
@@ -100,9 +100,9 @@ impl Provider {
     }
 
     /// Whose token it is.
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Identity, Refused> {
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>, passed: Duration) -> Result<Identity, Refused> {
         let header = self.checked_header(token)?;
-        let key = self.keys.find(&header, now).await?;
+        let key = self.keys.find(&header, passed).await?;
         let mut validation = Validation::new(header.alg);
         // Times and names are checked below: by the clock that everything here goes by, and exactly.
         validation.required_spec_claims.clear();

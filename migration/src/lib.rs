@@ -20,6 +20,7 @@ mod m20261128_000003_identity_trust;
 mod m20261128_000005_schema_range;
 mod m20261128_000006_ticket_numbers;
 mod m20261128_000008_clock_promises;
+mod m20261128_000009_prices;
 mod m20261128_000010_backup;
 
 /// The last migration of the oldest version of the program that may work on this schema.
@@ -27,7 +28,7 @@ mod m20261128_000010_backup;
 /// While replicas are replaced one by one, the old ones meet the new schema. A migration that only adds what they do not read leaves
 /// this as it is; one that removes or renames something, or lets rows hold words that older versions do not know, raises it to its
 /// own name: then the old version must be stopped before the new one starts.
-pub const OLDEST_READER: &str = "m20261128_000008_clock_promises";
+pub const OLDEST_READER: &str = "m20261128_000009_prices";
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000005_schema_range::Migration),
             Box::new(m20261128_000006_ticket_numbers::Migration),
             Box::new(m20261128_000008_clock_promises::Migration),
+            Box::new(m20261128_000009_prices::Migration),
             Box::new(m20261128_000010_backup::Migration),
         ]
     }

@@ -2,8 +2,13 @@
 //!
 //! Pure: imports the facts and the key's form. Texts and searches are cut into words the same way, here, so that both databases
 //! find the same. Example: `"Export" -fails*` asks for tickets with the word `export` and a word that starts with `fails`.
+//!
+//! What contacts may find is indexed by company: each word begins with a key of the company whose ticket it stands in, so that a
+//! search goes to nothing that belongs to others. How long it takes, then, tells nothing of what others write about.
 
 use std::collections::BTreeSet;
+
+use entity::id::CompanyId;
 
 use crate::domain::{facts::Facts, ticket::parse_key};
 
@@ -48,9 +53,30 @@ pub fn is_found_otherwise(before: &Facts, after: &Facts) -> bool {
 
 /// The words of some texts, each once, in alphabetical order; those of the first texts where it is too much.
 pub fn words<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    words_under("", texts)
+}
+
+/// The same, each as [`word_of`] the company.
+pub fn words_of<'a>(company: CompanyId, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    words_under(&company_key(company), texts)
+}
+
+/// A word as it is indexed for the contacts of a company: after the company's key.
+pub fn word_of(company: CompanyId, word: &str) -> String {
+    company_key(company) + word
+}
+
+/// The last 48 bits of the company's id in hexadecimal digits: most of them are random. Where two companies share a key, a search finds
+/// nothing wrong, for its scope is checked as well; only its time tells of both.
+fn company_key(CompanyId(id): CompanyId) -> String {
+    format!("{:012x}", id.as_u128() & 0xffff_ffff_ffff)
+}
+
+fn words_under<'a>(key: &str, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut bytes = 0;
     for word in texts.into_iter().flat_map(split) {
+        let word = format!("{key}{word}");
         if bytes + word.len() > LARGEST_DOCUMENT {
             break;
         }
@@ -104,8 +130,19 @@ mod tests {
         assert_eq!(words([long.as_str()]), ["ä".repeat(LONGEST_WORD)]);
         assert_eq!(Search::parse(&long).words, words([long.as_str()]));
         let many: Vec<_> = (0..200_000).map(|number| number.to_string()).collect();
-        let bytes: usize = words([many.join(" ").as_str()]).iter().map(String::len).sum();
-        assert!((LARGEST_DOCUMENT - 10..=LARGEST_DOCUMENT).contains(&bytes), "{bytes}");
+        let text = many.join(" ");
+        let company = CompanyId(uuid::Uuid::from_u128(7));
+        for words in [words([text.as_str()]), words_of(company, [text.as_str()])] {
+            let bytes: usize = words.iter().map(String::len).sum();
+            assert!((LARGEST_DOCUMENT - 20..=LARGEST_DOCUMENT).contains(&bytes), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_company_begin_with_its_key() {
+        let company = CompanyId(uuid::Uuid::from_u128(0x0198_0000_0000_7000_8000_00ab_cdef_0123));
+        assert_eq!(words_of(company, ["Export, export!"]), ["00abcdef0123export"]);
+        assert_eq!(word_of(company, "export"), "00abcdef0123export");
     }
 
     proptest! {

@@ -8,6 +8,7 @@
 mod budget;
 mod cost;
 mod documents;
+mod introspection;
 mod limits;
 mod measure;
 mod scan;
@@ -38,7 +39,8 @@ use self::{
     scan::Flaw,
 };
 pub use self::{
-    budget::{Charge, Principal},
+    budget::{Charge, Principal, network},
+    cost::{FAILED_TOKEN, REPORT, of_reading},
     documents::{Source, TrustError, trusted_documents},
     toll::Toll,
 };
@@ -98,6 +100,14 @@ pub struct Admitted {
     charge: Charge,
 }
 
+/// What is known of a request before it is charged.
+struct Examined {
+    text: Arc<str>,
+    document: ExecutableDocument,
+    kind: OperationType,
+    cost: u64,
+}
+
 /// Why a request is not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -147,16 +157,47 @@ impl Gate {
         }
     }
 
-    /// Admits a request or says why not.
+    /// Admits a request or says why not. What is refused was read all the same, and is paid for by its length.
     pub fn admit(&self, shape: &Shape, params: Params, principal: Principal) -> Result<Admitted, Refused> {
+        let first = self.budget.charge(principal, cost::ENTRY).map_err(overdrawn)?;
+        let length = params.source.length();
+        let examined = self.examine(shape, &params).inspect_err(|_| {
+            // It is refused whether or not enough is left to pay with.
+            let _ = self.budget.take(principal, cost::of_reading(length));
+        });
+        let Examined { text, document, kind, cost } = examined?;
+        let charge = match cost.saturating_sub(cost::ENTRY) {
+            0 => first,
+            rest => self
+                .budget
+                .charge(principal, rest)
+                .map_err(|refused| overdrawn(Overdrawn { charge: Charge { cost, ..refused.charge }, ..refused }))?,
+        };
+        self.documents.keep(&params.source, &text);
+        let Params { operation_name, variables, .. } = params;
+        let charge = Charge { cost, ..charge };
+        Ok(Admitted { text, document: Arc::new(document), operation_name, variables, kind, charge })
+    }
+
+    /// Charges what does not pass the gate; what is more than the principal has left is refused.
+    pub fn charge(&self, principal: Principal, cost: u64) -> Result<(), Refused> {
+        self.budget.charge(principal, cost).map(drop).map_err(overdrawn)
+    }
+
+    /// Charges what was refused, or as much of it as is left; then says when to go on.
+    pub fn charge_refused(&self, principal: Principal, cost: u64) -> Result<(), Refused> {
+        self.budget.take(principal, cost).map_err(overdrawn)
+    }
+
+    fn examine(&self, shape: &Shape, params: &Params) -> Result<Examined, Refused> {
         let Params { source, operation_name, variables } = params;
-        let text = self.documents.find(&source).map_err(missing)?;
+        let text = self.documents.find(source).map_err(missing)?;
         scan::scan(&text).map_err(flawed)?;
         let document = parse_query(&*text)
             .map_err(|error| refused(Reason::Invalid, with_code(ServerError::from(error), "GRAPHQL_PARSE_FAILED")))?;
         measure::measure(&document).map_err(oversize)?;
         let operation = chosen(&document, operation_name.as_deref())?;
-        given(operation, &variables)?;
+        given(operation, variables)?;
         if operation.ty == OperationType::Subscription && root_fields(&document, operation).len() > 1 {
             return Err(invalid("a subscription has one field at its root", "GRAPHQL_VALIDATION_FAILED"));
         }
@@ -164,18 +205,16 @@ impl Gate {
             let message = "the schema is not told here; ask whoever runs this server for schema.graphql";
             return Err(invalid(message, "INTROSPECTION_DISABLED"));
         }
-        let cost = cost::cost(shape, &document, operation, &variables);
+        let cost = cost::cost(shape, &document, operation, variables);
         if cost > self.cost_limit {
             let limit = self.cost_limit;
             return Err(too_large(format!(
-                "the request costs {cost} points, of at most {limit}: one for each field that its answer may have; ask for \
-                 fewer rows or fields at a time"
+                "the request costs {cost} points, of at most {limit}: one for each field that its answer may have, and more for \
+                 searches, totals and reports; ask for fewer rows or fields at a time"
             )));
         }
         let kind = operation.ty;
-        let charge = self.budget.charge(principal, cost).map_err(overdrawn)?;
-        self.documents.keep(&source, &text);
-        Ok(Admitted { text, document: Arc::new(document), operation_name, variables, kind, charge })
+        Ok(Examined { text, document, kind, cost })
     }
 }
 
@@ -188,6 +227,11 @@ impl Admitted {
     /// What it costs.
     pub const fn charge(&self) -> Charge {
         self.charge
+    }
+
+    /// How many bytes its document has.
+    pub fn length(&self) -> usize {
+        self.text.len()
     }
 
     /// The document.

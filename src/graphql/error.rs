@@ -127,6 +127,10 @@ impl ApiError {
     }
 
     fn of_store(error: &StoreError) -> Self {
+        if let StoreError::Busy(_) = error {
+            let message = "too many of your requests wait for each other in the database; send fewer at a time";
+            return Self::new("RATE_LIMITED", message);
+        }
         let chain = error as &dyn std::error::Error;
         if error.is_unavailable() {
             tracing::warn!(error = chain, "the database is not available");

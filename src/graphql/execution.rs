@@ -25,17 +25,24 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::graphql::{
     Admitted, Api, Caller,
-    admission::{Toll, with_code},
+    admission::{Toll, of_reading, with_code},
     completion::{complete, never_ran},
     context::BeginsAt,
     loader::{Batch, Loaders},
 };
+
+/// Errors that are told of a document that is not valid; whoever mends those hears of the next.
+const VALIDATION_ERRORS: usize = 20;
 
 /// Carries out a query or a mutation.
 pub(super) async fn execute(api: &Api, admitted: &Admitted, caller: &Caller) -> Response {
     let mut steps = Steps::new();
     let mut resolvers = pin!(api.schema.execute(steps.request(api, admitted, caller)));
     let response = poll_fn(|context| steps.poll(context, |context| resolvers.as_mut().poll(context))).await;
+    if never_ran(&response) {
+        // It was refused all the same where nothing is left to pay with.
+        let _ = api.charge_refused(caller.principal(), of_reading(admitted.length()));
+    }
     finished(api, admitted, response)
 }
 
@@ -52,8 +59,8 @@ pub(super) fn subscribe(api: Api, admitted: Admitted, caller: &Caller) -> BoxStr
 /// The answer as the specification has it.
 fn finished(api: &Api, admitted: &Admitted, mut response: Response) -> Response {
     if never_ran(&response) {
-        let errors = std::mem::take(&mut response.errors);
-        response.errors = errors.into_iter().map(|error| with_code(error, "GRAPHQL_VALIDATION_FAILED")).collect();
+        let errors = std::mem::take(&mut response.errors).into_iter().take(VALIDATION_ERRORS);
+        response.errors = errors.map(|error| with_code(error, "GRAPHQL_VALIDATION_FAILED")).collect();
         return response;
     }
     // What the library itself finds wrong while it carries a request out are values that arguments cannot take.
@@ -85,7 +92,7 @@ impl Steps {
 
     /// The request, with loaders whose batches come here.
     fn request(&mut self, api: &Api, admitted: &Admitted, caller: &Caller) -> Request {
-        let service = caller.service(&api.service);
+        let service = api.service_for(caller);
         let begins_at = BeginsAt(service.log_position());
         let request = admitted.request().data(service.clone()).data(begins_at);
         match (&caller.session, self.sender.take()) {

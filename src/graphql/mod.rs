@@ -18,6 +18,7 @@ mod mutation;
 mod query;
 mod scalar;
 mod shape;
+mod shares;
 mod subscription;
 mod types;
 
@@ -29,6 +30,7 @@ use futures_util::stream::BoxStream;
 use self::{
     admission::{Admitted, Gate, Params, Policy, Principal, Refused},
     shape::Shape,
+    shares::ConnectionShares,
 };
 use crate::{
     domain::actor::Actor,
@@ -46,6 +48,7 @@ pub struct Api {
     service: Service,
     shape: Arc<Shape>,
     gate: Arc<Gate>,
+    shares: Arc<ConnectionShares>,
 }
 
 /// Who sends a request, and from where.
@@ -65,17 +68,11 @@ impl Caller {
         self.session.as_ref().map(|session| &session.actor)
     }
 
-    /// The use cases, working on behalf of this request.
-    pub fn service(&self, service: &Service) -> Service {
-        let address = self.address.map(|address| address.to_string());
-        service.on_behalf_of(Origin { address, request_id: self.request_id.clone() })
-    }
-
     /// Whose budget the request is charged to.
     pub fn principal(&self) -> Principal {
         match self.actor().and_then(Actor::uuid) {
             Some(id) => Principal::Known(id),
-            None => Principal::Unknown(self.address),
+            None => Principal::of_address(self.address),
         }
     }
 }
@@ -85,12 +82,29 @@ impl Api {
     pub fn new(service: Service, policy: Policy) -> Self {
         let schema = builder().data(service.clone()).disable_suggestions().finish();
         let gate = Gate::new(policy, service.clock().clone());
-        Self { schema, service, shape: Arc::new(Shape::of(&sdl())), gate: Arc::new(gate) }
+        Self { schema, service, shape: Arc::new(Shape::of(&sdl())), gate: Arc::new(gate), shares: Arc::default() }
     }
 
     /// The use cases.
     pub const fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// The use cases, working on behalf of a request, with the caller's share of the database.
+    pub fn service_for(&self, caller: &Caller) -> Service {
+        let address = caller.address.map(|address| address.to_string());
+        let service = self.service.on_behalf_of(Origin { address, request_id: caller.request_id.clone() });
+        service.sharing(self.shares.of(caller.principal(), &self.service))
+    }
+
+    /// Charges what does not pass the gate, such as a report as CSV; what is more than the caller has left is refused.
+    pub fn charge(&self, caller: &Caller, cost: u64) -> Result<(), Refused> {
+        self.gate.charge(caller.principal(), cost)
+    }
+
+    /// Charges what was refused: it was looked at all the same. Takes what is left where that is less, and then says when to go on.
+    pub fn charge_refused(&self, principal: Principal, cost: u64) -> Result<(), Refused> {
+        self.gate.charge_refused(principal, cost)
     }
 
     /// Admits a request, and charges its caller, or says why not.

@@ -16,7 +16,22 @@ use async_graphql::{
 #[derive(Debug, Default)]
 pub struct Shape {
     types: HashMap<Name, HashMap<Name, Type>>,
+    size: SchemaSize,
 }
+
+/// How large a schema is: what it may tell of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SchemaSize {
+    /// How many types it has, of every kind.
+    pub types: u64,
+    /// How many fields a type has on average, and a little more.
+    pub fields: u64,
+    /// How many the largest has.
+    pub most_fields: u64,
+}
+
+/// Types that every schema has: scalars, and those that tell of it.
+const BUILT_IN: usize = 12;
 
 impl Shape {
     /// Reads a schema; text that is none has no types.
@@ -29,8 +44,10 @@ impl Shape {
             }
         };
         let mut types = HashMap::new();
+        let mut all_types = BUILT_IN;
         for definition in definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
+            all_types += 1;
             let fields = match definition.node.kind {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => interface.fields,
@@ -39,7 +56,13 @@ impl Shape {
             let fields = fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node)).collect();
             types.insert(definition.node.name.node, fields);
         }
-        Self { types }
+        let size = SchemaSize::of(all_types, &types);
+        Self { types, size }
+    }
+
+    /// How large the schema is.
+    pub const fn size(&self) -> SchemaSize {
+        self.size
     }
 
     /// The type of a field; none where the schema does not say, as for introspection.
@@ -50,6 +73,18 @@ impl Shape {
     /// Whether values of the type have fields.
     pub fn has_fields(&self, name: &str) -> bool {
         self.types.contains_key(name)
+    }
+}
+
+impl SchemaSize {
+    fn of(all_types: usize, types: &HashMap<Name, HashMap<Name, Type>>) -> Self {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let lengths = || types.values().map(HashMap::len);
+        Self {
+            types: number(all_types),
+            fields: number(lengths().sum::<usize>() / all_types + 1),
+            most_fields: number(lengths().max().unwrap_or(0)),
+        }
     }
 }
 

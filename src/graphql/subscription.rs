@@ -107,9 +107,7 @@ fn told<T>(
     let heard = stream::unfold(Some((subscriber, toll)), |hearing| async {
         let (mut subscriber, toll) = hearing?;
         subscriber.came_back();
-        if subscriber.is_replaying() {
-            toll.pay().await;
-        }
+        toll.pay().await;
         match subscriber.next().await {
             Ok(heard) => Some((Ok(heard), Some((subscriber, toll)))),
             Err(lost) => Some((Err(ended(lost)), None)),

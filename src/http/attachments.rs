@@ -60,7 +60,7 @@ async fn receive(
 ) -> Result<Response, ErrorAnswer> {
     let granted = granted.ok_or_else(|| failed(&ServiceError::NotFound("upload")))?;
     let stranger = auth::stranger(state, parts);
-    let service = stranger.service(state.api.service());
+    let service = state.api.service_for(&stranger);
     let (asked, of) = (service.clone(), granted.clone());
     let uploader = finished(work::run(&state.requests, async move { asked.uploader(&of).await }).await)?;
     // Before anything is written, and while the client is there: it may have gone when its turn comes.

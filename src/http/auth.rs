@@ -2,10 +2,7 @@
 //!
 //! No token is fine here, for the schema decides what needs a caller. A token that was sent and is not valid is answered at once.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::ConnectInfo,
@@ -14,7 +11,10 @@ use axum::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    graphql::{Caller, admission::Principal},
+    graphql::{
+        Caller,
+        admission::{FAILED_TOKEN, Principal, Refused},
+    },
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer},
@@ -27,8 +27,6 @@ use crate::{
 
 /// The scheme of RFC 6750.
 const SCHEME: &str = "bearer";
-/// A token that was revoked, or whose owner's rights changed, ends its connections within this time.
-const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// What proxies tell of the address that they were asked from; the last entry is the nearest proxy's.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -45,6 +43,12 @@ pub(super) fn stranger(state: &HttpState, parts: &Parts) -> Caller {
     Caller { session: None, address: address(state, parts), request_id }
 }
 
+/// Charges what was looked at and refused. Where nothing is left to pay with, that is answered instead.
+pub(super) fn charge_refused(state: &HttpState, principal: Principal, cost: u64) -> Result<(), ErrorAnswer> {
+    let overdrawn = |refused: Refused| answer::error(Code::TooMany, refused.error.message);
+    state.api.charge_refused(principal, cost).map_err(overdrawn)
+}
+
 /// Who sent this request; nobody without a token.
 pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identified, ErrorAnswer> {
     let nobody = Identified { caller: stranger(state, parts) };
@@ -52,20 +56,31 @@ pub(super) async fn identify(state: &HttpState, parts: &Parts) -> Result<Identif
     match (sent.next(), sent.next()) {
         (None, _) => Ok(nobody),
         (Some(value), None) => {
-            let identified = nobody.with(state.api.service(), value.to_str().ok()).await?;
+            let identified = nobody.with(state, value.to_str().ok()).await?;
             identified.own(parts.extensions.get());
             Ok(identified)
         }
-        (Some(_), Some(_)) => Err(refused()),
+        (Some(_), Some(_)) => nobody.in_vain(state, refused()),
     }
 }
 
 impl Identified {
     /// Whoever these credentials belong to, from the same place; none for credentials of no use.
-    pub(super) async fn with(&self, service: &Service, credentials: Option<&str>) -> Result<Self, ErrorAnswer> {
-        let secret = credentials.and_then(bearer).ok_or_else(refused)?;
-        let session = service.authenticate(secret).await.map_err(|error| failure(&error))?.ok_or_else(refused)?;
-        Ok(Self { caller: Caller { session: Some(session), ..self.caller.clone() } })
+    pub(super) async fn with(&self, state: &HttpState, credentials: Option<&str>) -> Result<Self, ErrorAnswer> {
+        let Some(secret) = credentials.and_then(bearer) else { return self.in_vain(state, refused()) };
+        match state.api.service().authenticate(secret).await {
+            Ok(Some(session)) => Ok(Self { caller: Caller { session: Some(session), ..self.caller.clone() } }),
+            Ok(None) => self.in_vain(state, refused()),
+            Err(error @ ServiceError::Forbidden(_)) => self.in_vain(state, failure(&error)),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// The refusal of a token that was looked up in vain, for which its address pays. Others at the address whose tokens are valid do
+    /// not: they are never kept out by it.
+    fn in_vain(&self, state: &HttpState, refusal: ErrorAnswer) -> Result<Self, ErrorAnswer> {
+        charge_refused(state, Principal::of_address(self.caller.address), FAILED_TOKEN)?;
+        Err(refusal)
     }
 
     /// From now on, the connection is the caller's, if anybody's.
@@ -76,22 +91,11 @@ impl Identified {
     }
 
     /// Ends once the token is revoked or expired, or gives other rights than it did. Without a token, never.
-    pub(super) async fn out_of_force(&self, service: &Service) {
-        let Some(session) = &self.caller.session else { return std::future::pending().await };
-        loop {
-            tokio::time::sleep(LOOK_AGAIN_EVERY).await;
-            match service.renew(session).await {
-                Ok(Some(renewed)) if renewed.actor == session.actor => {}
-                Ok(_) => return,
-                // A database that does not answer says nothing of tokens.
-                Err(error) => tracing::warn!(error = chain(&error), "a token cannot be checked now"),
-            }
+    pub(super) async fn out_of_force(self, service: Service) {
+        match self.caller.session {
+            Some(session) => service.revoked(session).await,
+            None => std::future::pending().await,
         }
-    }
-
-    /// The same, of a copy.
-    pub(super) async fn out_of_force_of(self, service: Service) {
-        self.out_of_force(&service).await;
     }
 }
 

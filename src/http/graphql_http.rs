@@ -18,7 +18,7 @@ use axum::{
 use futures_util::StreamExt;
 
 use crate::{
-    graphql::admission::{Admitted, Params},
+    graphql::admission::{Admitted, Params, of_reading},
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer, Media},
@@ -88,7 +88,7 @@ async fn execute(
     let (charge, principal) = (admitted.charge(), identified.caller.principal());
     let (requests, answers) = (state.requests.clone(), state.answers.clone());
     let executing = async move { operation::execute(&state, &admitted, &identified.caller).await };
-    let response = work::run(&requests, executing).await?.ok_or_else(operation::too_much_in_flight)?;
+    let response = work::run(&requests, executing).await?.map_err(operation::too_many)?;
     Ok(answers.counted_answer(principal, answer::answered(response, charge, media, id)))
 }
 
@@ -107,7 +107,11 @@ async fn read_request(
             let body = tokio::time::timeout(BODY_TIME, read(body, permit)).await;
             let body = body
                 .unwrap_or_else(|_| Err(answer::error(Code::TooSlow, "the request's body did not arrive in time")))?;
-            params::from_body(&body)
+            let params = params::from_body(&body);
+            if params.is_err() {
+                auth::charge_refused(state, auth::stranger(state, &parts).principal(), of_reading(body.len()))?;
+            }
+            params
         }
         _ => return Err(answer::error(Code::MethodNotAllowed, "send GraphQL requests by POST, or queries by GET")),
     };

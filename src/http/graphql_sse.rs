@@ -53,7 +53,7 @@ pub(super) fn answer(
         async move {
             tokio::select! {
                 () = state.end_sockets.cancelled() => {}
-                () = identified.out_of_force(state.api.service()) => {}
+                () = identified.out_of_force(state.api.service().clone()) => {}
             }
         }
     };

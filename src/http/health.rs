@@ -1,10 +1,11 @@
 //! For whoever watches the process: is it alive, and can it work?
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use tokio::{sync::Mutex, time::Instant};
 use tracing::Instrument;
 
 use crate::{
@@ -17,6 +18,47 @@ use crate::{
 /// Load balancers give up after a few seconds; a database that needs longer is of no use to callers either.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Anybody may ask as often as they like: the database is looked at so often at most.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What the last look at the database came to; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<Mutex<Option<Look>>>);
+
+#[derive(Clone, Debug)]
+struct Look {
+    at: Instant,
+    /// Why requests cannot be answered; `None` where they can.
+    reason: Option<String>,
+    /// The last backup, `null` where none is known.
+    last_backup: Value,
+}
+
+impl Readiness {
+    /// A look that is not older than a second. Those who ask meanwhile wait for the same one.
+    async fn look(&self, state: &HttpState) -> Look {
+        let mut last = self.0.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < LOOK_AGAIN_AFTER) {
+            return look.clone();
+        }
+        let look = look(state).await;
+        *last = Some(look.clone());
+        look
+    }
+}
+
+/// Looks at the database, by a connection that requests cannot take: however busy they are, the process is ready.
+async fn look(state: &HttpState) -> Look {
+    let service = state.api.service().reserved();
+    let check = state.requests.spawn(async move { findings(&service).await }.in_current_span());
+    let (reason, last_backup) = match tokio::time::timeout(PATIENCE, check).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(_)) => (Some("the check failed".to_owned()), Value::Null),
+        Err(_) => (Some("the database does not answer in time".to_owned()), Value::Null),
+    };
+    Look { at: Instant::now(), reason, last_backup }
+}
+
 /// The process answers.
 pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
@@ -25,13 +67,7 @@ pub(super) async fn alive() -> Json<Value> {
 /// Returns 200 if requests can be answered, 503 with the reason if they cannot. What does not concern requests, such as a job
 /// that hangs, is told beside: taking the process out of service would not help against it.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
-    let service = state.api.service().clone();
-    let check = state.requests.spawn(async move { look(&service).await }.in_current_span());
-    let (reason, last_backup) = match tokio::time::timeout(PATIENCE, check).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(_)) => (Some("the check failed".to_owned()), Value::Null),
-        Err(_) => (Some("the database does not answer in time".to_owned()), Value::Null),
-    };
+    let Look { reason, last_backup, .. } = state.readiness.look(&state).await;
     let reason = if state.health.is_draining() { Some("the process is about to stop".to_owned()) } else { reason };
     let (jobs, warnings) = jobs(&state.health);
     let status = match (&reason, warnings.is_empty()) {
@@ -53,7 +89,7 @@ pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<V
 }
 
 /// Why requests cannot be answered, `None` where they can; and the last backup, `null` where none is known.
-async fn look(service: &Service) -> (Option<String>, Value) {
+async fn findings(service: &Service) -> (Option<String>, Value) {
     let reason = failure(service).await;
     // An older schema, on which somebody wants this process to work, may not know of backups.
     let last_backup = if reason.is_none() { service.last_backup().await.unwrap_or_default() } else { None };

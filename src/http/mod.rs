@@ -7,6 +7,7 @@
 mod answer;
 mod attachments;
 mod auth;
+mod concurrency;
 mod graphiql;
 mod graphql_http;
 mod graphql_sse;
@@ -37,7 +38,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 pub use self::server::serve;
-use self::{in_flight::ByteLimiter, streams::StreamLimiter, transfers::TransferLimiter};
+use self::{
+    concurrency::RequestLimiter, health::Readiness, in_flight::ByteLimiter, streams::StreamLimiter,
+    transfers::TransferLimiter,
+};
 use crate::{
     graphql::{Api, admission::Policy},
     health::Health,
@@ -89,6 +93,10 @@ pub struct HttpState {
     pub bodies: ByteLimiter,
     /// Files on their way.
     pub transfers: TransferLimiter,
+    /// Whose turn it is.
+    pub turns: RequestLimiter,
+    /// What the last look at the database came to.
+    pub readiness: Readiness,
 }
 
 impl HttpState {
@@ -105,6 +113,8 @@ impl HttpState {
             answers: ByteLimiter::new(in_flight::ANSWERS),
             bodies: ByteLimiter::new(in_flight::BODIES),
             transfers: TransferLimiter::default(),
+            turns: RequestLimiter::default(),
+            readiness: Readiness::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     http::{
         HttpState,
         answer::{self, Code, ErrorAnswer, with_request_id},
-        work,
+        concurrency, work,
     },
 };
 
@@ -36,18 +36,20 @@ pub(super) enum Said {
     Complete,
 }
 
-/// Carries out a query or a mutation to its end; `None`, and nothing of it is carried out, where the caller does not take the
-/// answers that it has.
-pub(super) async fn execute(state: &HttpState, admitted: &Admitted, caller: &Caller) -> Option<Response> {
-    if !state.answers.has_room(caller.principal()) {
-        return None;
+/// Carries out a query or a mutation to its end, once it is the caller's turn. Nothing of it is carried out, and the error says why,
+/// where the caller does not take the answers that it has, or has too many requests under way.
+pub(super) async fn execute(state: &HttpState, admitted: &Admitted, caller: &Caller) -> Result<Response, &'static str> {
+    let principal = caller.principal();
+    let _turn = state.turns.wait(principal).await.ok_or(concurrency::TOO_MANY)?;
+    if !state.answers.has_room(principal) {
+        return Err(TOO_MUCH_IN_FLIGHT);
     }
-    Some(state.api.execute(admitted, caller).await)
+    Ok(state.api.execute(admitted, caller).await)
 }
 
 /// What is answered then.
-pub(super) fn too_much_in_flight() -> ErrorAnswer {
-    answer::error(Code::TooMany, TOO_MUCH_IN_FLIGHT)
+pub(super) fn too_many(why: &'static str) -> ErrorAnswer {
+    answer::error(Code::TooMany, why)
 }
 
 /// Carries out an operation. Subscriptions end when they are dropped; everything else is carried out whether or not the
@@ -58,7 +60,7 @@ pub(super) fn run(state: &HttpState, admitted: Admitted, caller: &Caller, id: &s
     } else {
         let (state, caller) = (state.clone(), caller.clone());
         let requests = state.requests.clone();
-        let refused = || Response::from_errors(vec![error(TOO_MUCH_IN_FLIGHT, Code::TooMany.word())]);
+        let refused = |why| Response::from_errors(vec![error(why, Code::TooMany.word())]);
         let executing = async move { execute(&state, &admitted, &caller).await.unwrap_or_else(refused) };
         let answer = async move { work::run(&requests, executing).await.unwrap_or_else(unfinished) };
         stream::once(answer).boxed()

@@ -20,10 +20,13 @@ use crate::{
         process,
         report::{Deliveries, Figures, Group, Lost, SlaReport},
     },
+    graphql::admission::REPORT,
     http::{
         HttpState,
-        answer::{self, Code, ErrorAnswer},
-        auth, work,
+        answer::{self, Code, ErrorAnswer, Media},
+        auth,
+        concurrency::{self, RequestPermit},
+        operation, work,
     },
     logging::chain,
     service::{Result, Service, ServiceError, reports::ForecastRow},
@@ -83,11 +86,12 @@ pub(super) async fn sla(
         let message = format!("groupBy takes {}, separated by commas", known.join(", "));
         return answer::error(Code::BadRequest, message).into_response();
     };
-    let (service, actor) = match who(&state, &parts).await {
+    let Asking { service, actor, permit } = match who(&state, &parts).await {
         Ok(who) => who,
-        Err(error) => return error.into_response(),
+        Err(refusal) => return refusal,
     };
     let work = async move {
+        let _permit = permit;
         let report = service.sla_report(&actor, query.from, query.to, group_by.clone()).await?;
         Ok(match query.part {
             Part::Figures => figures(&report),
@@ -108,23 +112,36 @@ pub(super) async fn forecast(
     let Ok(Query(query)) = query else {
         return answer::error(Code::BadRequest, "ask as /reports/forecast.csv?days=7").into_response();
     };
-    let (service, actor) = match who(&state, &parts).await {
+    let Asking { service, actor, permit } = match who(&state, &parts).await {
         Ok(who) => who,
-        Err(error) => return error.into_response(),
+        Err(refusal) => return refusal,
     };
     let work = async move {
+        let _permit = permit;
         let now = service.clock().now();
         Ok(forecasts(&service.breach_forecast_rows(&actor, query.days).await?, now))
     };
     respond(&state, "forecast.csv", work).await
 }
 
-/// Who asks; nobody in particular does not get a report.
-async fn who(state: &HttpState, parts: &Parts) -> std::result::Result<(Service, Actor), ErrorAnswer> {
-    let caller = auth::identify(state, parts).await?.caller;
-    let nobody = || answer::error(Code::Unauthenticated, "send `Authorization: Bearer <token>`");
-    let session = caller.session.as_ref().ok_or_else(nobody)?;
-    Ok((caller.service(state.api.service()), session.actor.clone()))
+/// Who asks, and may go on.
+struct Asking {
+    service: Service,
+    actor: Actor,
+    permit: RequestPermit,
+}
+
+/// Who asks, once they have paid and it is their turn; nobody in particular does not get a report.
+async fn who(state: &HttpState, parts: &Parts) -> std::result::Result<Asking, Response> {
+    let caller = auth::identify(state, parts).await.map_err(IntoResponse::into_response)?.caller;
+    let Some(session) = &caller.session else {
+        return Err(answer::error(Code::Unauthenticated, "send `Authorization: Bearer <token>`").into_response());
+    };
+    let actor = session.actor.clone();
+    state.api.charge(&caller, REPORT).map_err(|refused| answer::refused(refused, Media::Json))?;
+    let permit = state.turns.wait(caller.principal()).await;
+    let permit = permit.ok_or_else(|| operation::too_many(concurrency::TOO_MANY).into_response())?;
+    Ok(Asking { service: state.api.service_for(&caller), actor, permit })
 }
 
 /// Makes a report, whether or not its client still waits, and answers it as a file.

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, Header,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
@@ -21,11 +20,11 @@ use crate::oidc::Refused;
 /// A document with more keys than anybody rotates.
 const DOCUMENT_LIMIT: usize = 256 * 1024;
 /// Whoever sends made-up key ids cannot make us ask more often than this.
-const REFETCH_AFTER: TimeDelta = TimeDelta::seconds(30);
+const REFETCH_AFTER: Duration = Duration::from_secs(30);
 /// How soon an issuer is asked again that did not answer.
-const RETRY_AFTER: TimeDelta = TimeDelta::seconds(5);
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// A key that the issuer took back counts for no longer than this.
-const KEEP_FOR: TimeDelta = TimeDelta::hours(1);
+const KEEP_FOR: Duration = Duration::from_secs(60 * 60);
 /// Below this, RSA is no protection.
 const SMALLEST_MODULUS: usize = 2048 / 8;
 
@@ -43,12 +42,14 @@ pub(super) struct Keys {
 #[derive(Clone, Debug)]
 struct Known {
     keys: Arc<[Key]>,
-    at: DateTime<Utc>,
+    /// By the monotonic clock, which nobody sets.
+    at: Duration,
 }
 
 #[derive(Clone, Debug)]
 struct Asked {
-    at: DateTime<Utc>,
+    /// By the monotonic clock, which nobody sets.
+    at: Duration,
     failure: Option<String>,
 }
 
@@ -95,8 +96,8 @@ impl Keys {
         Ok(Self { issuer, discovery, client, known: RwLock::default(), asked: Mutex::default() })
     }
 
-    /// The key that a token says it was signed with.
-    pub(super) async fn find(&self, header: &Header, now: DateTime<Utc>) -> Result<DecodingKey, Refused> {
+    /// The key that a token says it was signed with. `now` is of the monotonic clock.
+    pub(super) async fn find(&self, header: &Header, now: Duration) -> Result<DecodingKey, Refused> {
         if let Some(key) = self.known(now).and_then(|keys| pick(&keys, header)) {
             return Ok(key);
         }
@@ -130,7 +131,7 @@ impl Keys {
     }
 
     /// The keys, while they are fresh.
-    fn known(&self, now: DateTime<Utc>) -> Option<Arc<[Key]>> {
+    fn known(&self, now: Duration) -> Option<Arc<[Key]>> {
         self.read().filter(|known| now < known.at + KEEP_FOR).map(|known| known.keys)
     }
 
@@ -138,7 +139,7 @@ impl Keys {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn refresh(&self, now: DateTime<Utc>) -> Result<(), String> {
+    async fn refresh(&self, now: Duration) -> Result<(), String> {
         let document: Discovery = self.fetch(self.discovery.clone()).await?;
         if document.issuer != self.issuer {
             return Err("its discovery document is of another issuer".to_owned());
@@ -170,7 +171,7 @@ impl Keys {
 }
 
 /// How long an issuer is left alone after it was asked.
-const fn wait(last: &Asked) -> TimeDelta {
+const fn wait(last: &Asked) -> Duration {
     if last.failure.is_some() { RETRY_AFTER } else { REFETCH_AFTER }
 }
 

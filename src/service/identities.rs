@@ -37,7 +37,7 @@ impl Service {
     /// Who the token is about; none where it is not valid here.
     pub(super) async fn identify(&self, token: &str) -> Result<Option<Identity>> {
         let Some(provider) = &self.provider else { return Ok(None) };
-        match provider.verify(token, self.clock.now()).await {
+        match provider.verify(token, self.clock.now(), self.clock.monotonic()).await {
             Ok(identity) => Ok(Some(identity)),
             Err(Refused::Token(why)) => {
                 tracing::info!(why, "a JWT was refused");

@@ -34,7 +34,7 @@ pub mod tokens;
 pub mod verify;
 pub mod watchers;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use entity::vocab::Scope;
@@ -46,13 +46,21 @@ use crate::{
         refusal::{Code, Problem, Refusal},
     },
     oidc::Provider,
-    service::{attachments::Attachments, audit::Origin, feed::Feed, sessions::desk::Desk},
+    service::{
+        attachments::Attachments,
+        audit::Origin,
+        feed::Feed,
+        sessions::desk::{Desk, LOOK_AGAIN_EVERY},
+    },
     store::{self, StoreError, Transaction, connection},
 };
 
 pub use crate::{
     delivery::attachments::AttachmentError,
-    store::{Database, connection::SchemaState},
+    store::{
+        Database,
+        connection::{ConnectionShare, SchemaState},
+    },
 };
 
 /// The use cases, over one database and one clock.
@@ -65,6 +73,7 @@ pub struct Service {
     feed: Feed,
     /// Who still has the rights that they had.
     desk: Arc<Desk>,
+    sessions_checked_every: Duration,
     /// The request on whose behalf it works.
     origin: Option<Arc<Origin>>,
     /// The issuer whose tokens are believed, besides our own.
@@ -144,6 +153,7 @@ impl Service {
             pipelines,
             feed: Feed::default(),
             desk: Arc::default(),
+            sessions_checked_every: LOOK_AGAIN_EVERY,
             origin: None,
             provider: None,
             attachments: None,
@@ -156,10 +166,32 @@ impl Service {
         Self { attachments: Some(Arc::new(attachments)), ..self }
     }
 
+    /// The same, with another time between two looks at the sessions of open sockets.
+    #[must_use]
+    pub fn checking_sessions_every(self, time: Duration) -> Self {
+        Self { sessions_checked_every: time, ..self }
+    }
+
     /// The same use cases by database connections that requests cannot take: for jobs, and whatever must go on.
     #[must_use]
     pub fn reserved(&self) -> Self {
         Self { db: self.db.reserved(), ..self.clone() }
+    }
+
+    /// The same, for what somebody waits for.
+    fn for_sign_in(&self) -> Self {
+        Self { db: self.db.for_sign_in(), ..self.clone() }
+    }
+
+    /// The same use cases on behalf of a principal who has this share of the database's connections.
+    #[must_use]
+    pub fn sharing(&self, share: ConnectionShare) -> Self {
+        Self { db: self.db.sharing(share), ..self.clone() }
+    }
+
+    /// A share of the database's connections for a principal.
+    pub fn new_share(&self) -> ConnectionShare {
+        self.db.new_share()
     }
 
     /// Why nothing can be written, where the database's disk is the reason; `None` where nothing is known against it.

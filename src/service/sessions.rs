@@ -1,7 +1,7 @@
 //! Who is asking, for how long, and whether that still holds.
 //!
 //! A request asks once, with [`Service::authenticate`]. A socket lives longer than its credential may: it asks again, with
-//! [`Service::renew`], and ends when the answer is none.
+//! [`Service::renew`], and ends when the answer is none. Both use connections that requests cannot take.
 
 pub(super) mod desk;
 
@@ -51,7 +51,7 @@ impl Service {
                 None => Ok(None),
             };
         }
-        match store::tokens::find_by_hash(&self.db, &hash(secret)).await? {
+        match store::tokens::find_by_hash(&self.db.for_sign_in(), &hash(secret)).await? {
             Some(token) => self.session_of(token).await,
             None => Ok(None),
         }
@@ -61,13 +61,13 @@ impl Service {
     /// was unlinked from the issuer's account. To be linked anew takes a new request.
     pub async fn renew(&self, session: &Session) -> Result<Option<Session>> {
         match &session.credential {
-            Credential::Token(id) => match store::tokens::find(&self.db, *id).await? {
+            Credential::Token(id) => match store::tokens::find(&self.db.for_sign_in(), *id).await? {
                 Some(token) => self.session_of(token).await,
                 None => Ok(None),
             },
             Credential::Issued(identity) if identity.expires_at <= self.clock.now() => Ok(None),
             Credential::Issued(identity) => {
-                let linked = store::directory::linked(&self.db, &identity.subject).await?;
+                let linked = store::directory::linked(&self.db.for_sign_in(), &identity.subject).await?;
                 let actor = linked.and_then(|linked| self.actor_of_linked(linked, identity));
                 Ok(actor.map(|actor| issued(actor, Arc::clone(identity))))
             }
@@ -78,7 +78,7 @@ impl Service {
         if identity.expires_at <= self.clock.now() {
             return Ok(None);
         }
-        Ok(self.actor_of(&identity).await?.map(|actor| issued(actor, identity)))
+        Ok(self.for_sign_in().actor_of(&identity).await?.map(|actor| issued(actor, identity)))
     }
 
     async fn session_of(&self, token: access_token::Model) -> Result<Option<Session>> {
@@ -86,17 +86,18 @@ impl Service {
         if !is_in_force(&token, now) {
             return Ok(None);
         }
+        let db = self.db.for_sign_in();
         let (mut person, mut contact) = (None, None);
         match (token.person_id, token.contact_id) {
-            (Some(id), _) => person = store::directory::person(&self.db, id).await?,
-            (None, Some(id)) => contact = store::directory::contact(&self.db, id).await?,
+            (Some(id), _) => person = store::directory::person(&db, id).await?,
+            (None, Some(id)) => contact = store::directory::contact(&db, id).await?,
             (None, None) => {}
         }
         let Some(actor) = actor_of_token(&token, person, contact)? else { return Ok(None) };
-        let is_stale = token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN);
+        let is_stale = token.last_used_at.is_none_or(|used_at| used_at < now - LAST_USED_GRAIN || used_at > now);
         // Whoever only reads does not wait for writers.
         if is_stale && self.db.may_write_at_once() {
-            store::tokens::touch(&self.db, token.id, now, now - LAST_USED_GRAIN).await?;
+            store::tokens::touch(&db, token.id, now, now - LAST_USED_GRAIN).await?;
         }
         Ok(Some(Session { actor, expires_at: token.expires_at, credential: Credential::Token(token.id) }))
     }

@@ -67,10 +67,10 @@ pub enum Criterion {
         breached: bool,
         now: DateTime<Utc>,
     },
-    /// What people search for, in what staff or only clients may find.
+    /// What people search for: in what staff may find, or in what the contacts of one company may.
     Found {
         search: Search,
-        by_staff: bool,
+        within: Option<CompanyId>,
     },
     All(Vec<Criterion>),
     Any(Vec<Criterion>),
@@ -99,7 +99,7 @@ impl Criterion {
             Self::DueAt(comparison) => compare(of_visit(stage_visit::Column::DueAt), comparison),
             Self::Subject(comparison) => compare_text(of_ticket(Of::Subject), comparison),
             Self::Breached { breached, now } => breach(*breached, *now),
-            Self::Found { search, by_staff } => Condition::all().add(search::condition(search, *by_staff, backend)),
+            Self::Found { search, within } => Condition::all().add(search::condition(search, *within, backend)),
             Self::All(criteria) => all(criteria, backend),
             Self::Any(criteria) => {
                 criteria.iter().fold(Condition::any(), |any, criterion| any.add(criterion.condition(backend)))

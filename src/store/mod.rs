@@ -44,6 +44,9 @@ pub enum StoreError {
     /// The database does not answer, or not now.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// Other statements of the same principal did not end in time.
+    #[error("too many requests of one principal wait for each other")]
+    Busy(#[source] DbErr),
     /// The database's disk is full, fails, or cannot be written.
     #[error("the database's disk cannot be written")]
     DiskFailure(#[source] DbErr),
@@ -68,6 +71,7 @@ impl From<DbErr> for StoreError {
         }
         match error {
             DbErr::RecordNotUpdated => Self::Stale,
+            error if connection::is_share_used_up(&error) => Self::Busy(error),
             error if connection::is_disk_failure(&error) => Self::DiskFailure(error),
             error if connection::is_unavailable(&error) => Self::Unavailable(error),
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
@@ -79,7 +83,7 @@ impl From<DbErr> for StoreError {
 impl StoreError {
     /// Returns true if the same may succeed later: nothing is wrong with what was asked.
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::DiskFailure(_))
+        matches!(self, Self::Unavailable(_) | Self::DiskFailure(_) | Self::Busy(_))
     }
 
     pub(crate) fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

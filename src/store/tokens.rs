@@ -58,12 +58,23 @@ pub async fn touch(
     now: DateTime<Utc>,
     unless_since: DateTime<Utc>,
 ) -> Result<()> {
+    touch_all(db, &[id], now, unless_since).await
+}
+
+/// The same of several tokens. What was noted after `now`, before the clock was set back, is noted anew.
+pub async fn touch_all(
+    db: &impl ConnectionTrait,
+    ids: &[AccessTokenId],
+    now: DateTime<Utc>,
+    unless_since: DateTime<Utc>,
+) -> Result<()> {
     access_token::Entity::update_many()
         .col_expr(access_token::Column::LastUsedAt, Expr::val(now))
-        .filter(access_token::COLUMN.id.eq(id))
+        .filter(access_token::COLUMN.id.is_in(ids.iter().copied()))
         .filter(
             Condition::any()
                 .add(access_token::COLUMN.last_used_at.is_null())
+                .add(access_token::COLUMN.last_used_at.gt(now))
                 .add(access_token::COLUMN.last_used_at.lt(unless_since)),
         )
         .exec(db)

@@ -29,6 +29,7 @@ mod outbox;
 mod paging;
 mod plans;
 mod policies;
+mod prices;
 mod private;
 mod process_death;
 mod process_life;

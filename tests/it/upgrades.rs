@@ -1,6 +1,7 @@
 //! Databases that earlier versions wrote are brought up to date in place, also by a process that is killed in the midst of it.
 
 mod identity_trust;
+mod search_documents;
 
 use std::{
     collections::BTreeSet,
@@ -116,6 +117,7 @@ async fn is_upgraded(engine: Engine) {
             shape(&expected).await,
             "{what}: the schema of an upgrade is that of a fresh start"
         );
+        search_documents::are_as_written_anew(&db, &what).await;
         works(&database, &what).await;
     }
 }

@@ -1,7 +1,9 @@
 //! How much a principal may ask for in a minute: a leaky bucket each.
+//!
+//! Buckets fill as time passes, which is told by the monotonic clock: however the wall clock is set, nobody waits longer.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -24,8 +26,23 @@ const FORGET_EVERY: u32 = 10_000;
 pub enum Principal {
     /// Whoever the token belongs to, over all of their tokens.
     Known(Uuid),
-    /// Someone without a token, by their address.
+    /// Someone without a token, by their network.
     Unknown(Option<IpAddr>),
+}
+
+impl Principal {
+    /// Someone without a token at this address.
+    pub fn of_address(address: Option<IpAddr>) -> Self {
+        Self::Unknown(address.map(network))
+    }
+}
+
+/// An address, or of IPv6 the network that one customer is given.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+    }
 }
 
 /// What a request cost, and what is left.
@@ -92,6 +109,20 @@ impl Budget {
         }
     }
 
+    /// Takes so much out of the principal's bucket, or what is left of it.
+    pub(super) fn take(&self, principal: Principal, cost: u64) -> Result<(), Overdrawn> {
+        if cost == 0 {
+            return Ok(());
+        }
+        let refused = match self.charge(principal, cost) {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        // Somebody else may have been quicker.
+        let _ = self.charge(principal, refused.charge.remaining);
+        Err(refused)
+    }
+
     fn state(&self, cost: u64, remaining: u32) -> Charge {
         let limit = self.per_minute.get();
         let used = i64::from(limit.saturating_sub(remaining));
@@ -100,7 +131,7 @@ impl Budget {
     }
 }
 
-/// The clock that was passed in, as the library wants it.
+/// The time that passes, by the clock that was passed in, as the library wants it.
 #[derive(Clone)]
 struct MinuteClock(Clock);
 
@@ -108,8 +139,7 @@ impl GovernorClock for MinuteClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        let since = self.0.now().timestamp_nanos_opt().and_then(|nanos| u64::try_from(nanos).ok());
-        Nanos::from(since.unwrap_or_default())
+        Nanos::from(self.0.monotonic())
     }
 }
 
@@ -141,6 +171,38 @@ mod tests {
         assert_eq!(refused.charge.reset_at, charge.reset_at);
         clock.advance(TimeDelta::seconds(11));
         assert!(budget.charge(ANN, 200).is_ok());
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_changes_nothing() {
+        for set_by in [TimeDelta::hours(2), TimeDelta::hours(-2)] {
+            let clock = clock();
+            let budget = budget(&clock);
+            assert!(budget.charge(ANN, 500).is_ok());
+            clock.set(clock.now() + set_by);
+            assert!(budget.charge(ANN, 200).is_err(), "nothing has passed");
+            assert!(budget.charge(ANN, 50).is_ok());
+            clock.set(clock.now() - set_by);
+            clock.advance(TimeDelta::seconds(20));
+            assert!(budget.charge(ANN, 200).is_ok(), "20 s have passed");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_what_is_left_where_that_is_less() {
+        let budget = budget(&clock());
+        assert!(budget.charge(ANN, 500).is_ok());
+        assert!(budget.take(ANN, 200).is_err());
+        assert!(budget.charge(ANN, 1).is_err());
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one_principal() {
+        let of = |address: &str| Principal::of_address(Some(address.parse().unwrap()));
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:203.0.113.7"), of("203.0.113.7"));
+        assert_ne!(of("203.0.113.8"), of("203.0.113.7"));
     }
 
     #[test]

@@ -34,6 +34,16 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// How many bytes were sent of the document.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Persisted { text: Some(text), .. } => text.len(),
+            Self::Id(_) | Self::Persisted { text: None, .. } => 0,
+        }
+    }
+}
+
 /// Why there is no document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {

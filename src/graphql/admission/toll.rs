@@ -1,8 +1,8 @@
-//! What subscriptions pay for what is past.
+//! What subscriptions pay for what they are told.
 //!
-//! What happens comes as it comes; of what has happened there may be millions of events, which a client could have told as fast
-//! as the machine can. Each answer of a replay costs what its request did, from a bucket that requests do not use. Once it is
-//! empty the replay goes on as the bucket fills.
+//! Of what has happened there may be millions of events, which a client could have told as fast as the machine can; and of what
+//! happens, each event could go to ten thousand subscriptions of one client. Each answer costs what its request did, from a bucket
+//! that requests do not use. Once it is empty the subscription goes on as the bucket fills; nothing is left out.
 
 use std::sync::Arc;
 

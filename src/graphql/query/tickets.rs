@@ -119,7 +119,8 @@ impl TicketQueries {
             if text.chars().count() > SEARCH_LIMIT {
                 return Err(ApiError::bad_input(format!("a search has at most {SEARCH_LIMIT} characters")));
             }
-            criteria.push(Criterion::Found { search: Search::parse(&text), by_staff: is_internal });
+            let within = actor(context)?.company_scope();
+            criteria.push(Criterion::Found { search: Search::parse(&text), within });
         }
         let paging = Paging { first, after, last, before };
         page_of_tickets(context, criteria, &order_by.unwrap_or_default(), &paging).await

@@ -93,7 +93,7 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, opening: Opening)
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = true;
     // Replaced once the connection has said who it is.
-    let mut out_of_force = Box::pin(Identified::default().out_of_force_of(service.clone()));
+    let mut out_of_force = Box::pin(Identified::default().out_of_force(service.clone()));
 
     let end = loop {
         let was_known = socket.identified.is_some();
@@ -119,7 +119,7 @@ pub(super) async fn serve(socket: WebSocket, state: HttpState, opening: Opening)
             break end;
         }
         if let (false, Some(identified)) = (was_known, &socket.identified) {
-            out_of_force = Box::pin(identified.clone().out_of_force_of(service.clone()));
+            out_of_force = Box::pin(identified.clone().out_of_force(service.clone()));
         }
     };
     let is_unread = matches!(end, End::Close(TOO_LONG, _));
@@ -193,7 +193,7 @@ impl Socket {
         let identified = match auth::credentials(payload) {
             None => self.introduced.clone(),
             Some(credentials) => {
-                let identified = self.introduced.with(self.state.api.service(), credentials.as_deref()).await;
+                let identified = self.introduced.with(&self.state, credentials.as_deref()).await;
                 identified.map_err(|error| match error.code() {
                     Code::Unauthenticated | Code::Forbidden => close(4403, "Forbidden"),
                     _ => close(1013, "Try again later"),

@@ -15,7 +15,7 @@ mod tests;
 use std::{
     cmp::Reverse,
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -27,6 +27,7 @@ use super::{
     WARN_EVERY,
     activity::{Activity, FIRST_HEAD_WITHIN},
 };
+use crate::graphql::admission::network;
 
 /// Connections of those who are not known yet: each may keep the head of a request, which is read into memory.
 const UNKNOWN: usize = 1024;
@@ -311,13 +312,5 @@ fn release<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: K) {
         if *count == 0 {
             counts.remove(&key);
         }
-    }
-}
-
-/// An address, or of IPv6 the network that one customer is given.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
     }
 }

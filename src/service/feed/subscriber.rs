@@ -34,8 +34,6 @@ pub struct Subscriber {
     page: VecDeque<Arc<Heard>>,
     read_at: Instant,
     page_ends: i64,
-    /// Whether it was read from the table, for this subscriber alone.
-    is_replaying: bool,
     /// When the subscriber was last known to have its rights.
     rights_at: Option<Instant>,
     /// When an event was handed out that has not been taken yet, and how long those of the page took before.
@@ -86,14 +84,14 @@ impl Service {
         }
         Ok(Subscriber {
             watched: self.watched(session),
-            service: self.clone(),
+            // Those who read the table wait for each other; they must not wait for one principal's requests.
+            service: Self { db: self.db.unshared(), ..self.clone() },
             filter,
             recent,
             position: from,
             page: VecDeque::new(),
             read_at: Instant::now(),
             page_ends: 0,
-            is_replaying: false,
             rights_at: None,
             handed_at: None,
             taking: Duration::ZERO,
@@ -102,11 +100,6 @@ impl Service {
 }
 
 impl Subscriber {
-    /// Whether it hears what is past, and is not yet where the others are.
-    pub const fn is_replaying(&self) -> bool {
-        self.is_replaying
-    }
-
     /// Notes that it wants the next event: the time from here on is not its own.
     pub fn came_back(&mut self) {
         self.taking += self.handed_at.take().map_or(Duration::ZERO, |at| at.elapsed());
@@ -165,7 +158,7 @@ impl Subscriber {
                 let Some(events) = recent.after(position) else { return Some((position, recent.to)) };
                 let wanted = events.filter(|heard| self.filter.wants(&heard.event.row, heard.ticket.company.id));
                 self.page.extend(wanted.cloned());
-                (self.read_at, self.page_ends, self.is_replaying) = (recent.read_at, recent.to, false);
+                (self.read_at, self.page_ends) = (recent.read_at, recent.to);
                 None
             })
         };
@@ -181,7 +174,7 @@ impl Subscriber {
         let _permit = self.service.feed.readers.acquire().await;
         let to = if self.filter.ticket.is_some() { to } else { to.min(position.saturating_add(STRETCH)) };
         let events = event_log::between(&self.service.db, &self.filter, (position, to), PAGE).await?;
-        (self.read_at, self.is_replaying) = (Instant::now(), true);
+        self.read_at = Instant::now();
         let is_full = u64::try_from(events.len()).is_ok_and(|found| found == PAGE);
         self.page_ends = events.last().filter(|_| is_full).map_or(to, |last| last.id);
         self.page.extend(self.service.heard(events).await?);

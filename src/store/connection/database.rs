@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     errors::is_disk_failure,
     pool::{MetricCallback, Pool, immediate, no_answer},
+    share::{ConnectionShare, SharePermit},
     transaction::Transaction,
 };
 
@@ -35,10 +36,17 @@ pub struct Database {
     requests: Pool,
     reserved: Pool,
     is_reserved: bool,
+    /// How long a statement may take where that is less than the pool allows.
+    at_most: Duration,
+    /// What its user may have of the connections for requests; `None` for all of them.
+    share: Option<ConnectionShare>,
     /// The one permit to write; none on PostgreSQL, which knows no such limit.
     writer: Option<Arc<Semaphore>>,
     pub(super) health: Arc<WriteHealth>,
 }
+
+/// What a transaction holds beside its connection: a part of a principal's share, and the permit to write.
+pub(super) type Permits = (Option<SharePermit>, Option<OwnedSemaphorePermit>);
 
 impl Database {
     pub(super) fn new(requests: Pool, reserved: Pool, health: WriteHealth) -> Self {
@@ -47,6 +55,8 @@ impl Database {
             requests,
             reserved,
             is_reserved: false,
+            at_most: Duration::MAX,
+            share: None,
             writer: is_sqlite.then(|| Arc::new(Semaphore::new(1))),
             health: Arc::new(health),
         }
@@ -55,7 +65,30 @@ impl Database {
     /// The same database by the connections that requests cannot take: for jobs, sign-in and commands.
     #[must_use]
     pub fn reserved(&self) -> Self {
-        Self { is_reserved: true, ..self.clone() }
+        Self { is_reserved: true, share: None, ..self.clone() }
+    }
+
+    /// The same, for what somebody waits for: who signs in hears soon that the database does not answer.
+    #[must_use]
+    pub fn for_sign_in(&self) -> Self {
+        Self { at_most: self.requests.give_up_after, ..self.reserved() }
+    }
+
+    /// A share of the connections for requests, for one principal.
+    pub fn new_share(&self) -> ConnectionShare {
+        ConnectionShare::of(self.requests.size())
+    }
+
+    /// The same database for whoever has this share.
+    #[must_use]
+    pub fn sharing(&self, share: ConnectionShare) -> Self {
+        Self { share: Some(share), ..self.clone() }
+    }
+
+    /// The same database without a share: for what is bounded for everybody together.
+    #[must_use]
+    pub fn unshared(&self) -> Self {
+        Self { share: None, ..self.clone() }
     }
 
     /// Begins a transaction that will write.
@@ -63,8 +96,9 @@ impl Database {
     /// # Errors
     /// When the database does not answer, or other writers do not end in time.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let share = self.permit_to_use().await?;
         let permit = self.permit_to_write().await?;
-        self.begin_with(immediate(), permit).await
+        self.begin_with(immediate(), (share, permit)).await
     }
 
     /// Begins a transaction that reads one state of the database, whatever is written meanwhile.
@@ -77,16 +111,13 @@ impl Database {
             // A transaction that reads has one state anyway.
             _ => None,
         };
-        self.begin_with(TransactionOptions { isolation_level, ..TransactionOptions::default() }, None).await
+        let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
+        self.begin_with(options, (self.permit_to_use().await?, None)).await
     }
 
-    async fn begin_with(
-        &self,
-        options: TransactionOptions,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<Transaction, DbErr> {
+    async fn begin_with(&self, options: TransactionOptions, permits: Permits) -> Result<Transaction, DbErr> {
         let (begun, lease) = self.note(self.pool().begin(options).await)?;
-        Ok(Transaction::new(begun, lease, self.clone(), permit))
+        Ok(Transaction::new(begun, lease, self.clone(), permits))
     }
 
     /// Refuses statements from now on, and closes the connections once they come back.
@@ -157,7 +188,7 @@ impl Database {
 
     /// Answers within the time limit, or not at all.
     pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-        let limit = self.pool().give_up_after;
+        let limit = self.pool().give_up_after.min(self.at_most);
         self.note(timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer(limit))))
     }
 
@@ -169,6 +200,14 @@ impl Database {
             self.health.failed(error);
         }
         result
+    }
+
+    /// The permit to use a connection, which comes first: who waits for their own statements keeps nobody else from writing.
+    async fn permit_to_use(&self) -> Result<Option<SharePermit>, DbErr> {
+        match &self.share {
+            Some(share) => Ok(Some(share.wait().await?)),
+            None => Ok(None),
+        }
     }
 
     /// The permit to write; `None` where none is needed.
@@ -191,6 +230,7 @@ impl Database {
         work: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
     ) -> Result<T, DbErr> {
         let writes = writes(sql);
+        let _share = self.permit_to_use().await?;
         let _permit = if writes { self.permit_to_write().await? } else { None };
         let lease = self.pool().lease().await?;
         let done = self.within(work(&lease.connection)).await;

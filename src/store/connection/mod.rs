@@ -2,13 +2,14 @@
 //!
 //! [`Database`] is the handle that everything else works with: it bounds the time of every statement, keeps connections for
 //! jobs and sign-in that requests cannot take, and lets SQLite's writers wait in line. [`Transaction`] is what a use case writes
-//! in. [`schema`] brings the schema up to date. Example: `open(url, 20)` gives requests 16 connections of PostgreSQL and keeps 4.
+//! in. A [`ConnectionShare`] bounds what one principal has of it at once. [`schema`] brings the schema up to date. Example: `open(url, 20)` gives requests 16 connections of PostgreSQL and keeps 4.
 
 pub mod copying;
 mod database;
 mod errors;
 mod pool;
 pub mod schema;
+mod share;
 mod transaction;
 
 use std::{
@@ -22,13 +23,17 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-pub(super) use self::errors::{is_disk_failure, is_unavailable};
 pub use self::{
     database::Database,
     schema::{SchemaState, migrate, schema_state},
+    share::ConnectionShare,
     transaction::Transaction,
 };
 use self::{database::WriteHealth, pool::PoolLimits};
+pub(super) use self::{
+    errors::{is_disk_failure, is_unavailable},
+    share::is_share_used_up,
+};
 use crate::{
     private_files::{self, Lock, Sharing},
     store::{Result, StoreError},

@@ -200,6 +200,11 @@ impl Pool {
         });
     }
 
+    /// How many connections it has at most.
+    pub(super) fn size(&self) -> u32 {
+        self.shared.connections
+    }
+
     pub(super) fn set_metric_callback(&self, callback: MetricCallback) {
         *self.shared.callback.write().unwrap_or_else(PoisonError::into_inner) = Some(callback);
         self.shared.replace(self.connection());

@@ -1,28 +1,25 @@
 //! A transaction, each of whose statements is bounded in time.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement};
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::{database::Database, pool::Lease};
+use super::{
+    database::{Database, Permits},
+    pool::Lease,
+};
 
 /// A transaction; rolled back where it is dropped without a commit.
 #[derive(Debug)]
 pub struct Transaction {
-    // Dropped before the permit: the next writer finds the database unlocked.
+    // Dropped before the permits: the next writer finds the database unlocked.
     inner: DatabaseTransaction,
     _lease: Lease,
     database: Database,
-    _writer: Option<OwnedSemaphorePermit>,
+    _permits: Permits,
 }
 
 impl Transaction {
-    pub(super) const fn new(
-        inner: DatabaseTransaction,
-        lease: Lease,
-        database: Database,
-        writer: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        Self { inner, _lease: lease, database, _writer: writer }
+    pub(super) const fn new(inner: DatabaseTransaction, lease: Lease, database: Database, permits: Permits) -> Self {
+        Self { inner, _lease: lease, database, _permits: permits }
     }
 
     /// Commits.
@@ -30,7 +27,7 @@ impl Transaction {
     /// # Errors
     /// When the database refuses, and nothing was written; or does not answer, and nobody knows.
     pub async fn commit(self) -> Result<(), DbErr> {
-        let Self { inner, _lease, database, _writer } = self;
+        let Self { inner, _lease, database, _permits } = self;
         database.within(inner.commit()).await?;
         database.health.succeeded();
         Ok(())
@@ -41,7 +38,7 @@ impl Transaction {
     /// # Errors
     /// When the database does not answer; everything is taken back all the same.
     pub async fn rollback(self) -> Result<(), DbErr> {
-        let Self { inner, _lease, database, _writer } = self;
+        let Self { inner, _lease, database, _permits } = self;
         database.within(inner.rollback()).await
     }
 }
