@@ -269,6 +269,8 @@ vocabulary! {
         Raised => "Raised",
         /// Found late, together with a higher level, which was sent in its place.
         Superseded => "Superseded",
+        /// Nobody could be told: neither those whom the policy names nor anybody in their place is active.
+        NoRecipients => "No recipients",
     }
 
     /// What made many alerts come at once.

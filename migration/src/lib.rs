@@ -20,6 +20,7 @@ mod m20261128_000003_identity_trust;
 mod m20261128_000005_schema_range;
 mod m20261128_000006_ticket_numbers;
 mod m20261128_000007_outbox_trust;
+mod m20261128_000008_clock_promises;
 mod m20261128_000009_prices;
 mod m20261128_000010_backup;
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000005_schema_range::Migration),
             Box::new(m20261128_000006_ticket_numbers::Migration),
             Box::new(m20261128_000007_outbox_trust::Migration),
+            Box::new(m20261128_000008_clock_promises::Migration),
             Box::new(m20261128_000009_prices::Migration),
             Box::new(m20261128_000010_backup::Migration),
         ]

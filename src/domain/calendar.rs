@@ -174,7 +174,7 @@ impl WorkingCalendar {
 
     /// When the local date at `now` ends; nothing for dates that no `DateTime` reaches.
     pub(in crate::domain) fn next_midnight(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.instant(self.today(now).succ_opt()?, TimeOfDay::MIDNIGHT, Edge::Closing)
+        self.instant(self.today(now), TimeOfDay::END_OF_DAY, Edge::Closing)
     }
 
     /// The windows that a date of this weekday has where no holiday and no extra opening says otherwise.
@@ -212,6 +212,8 @@ impl WorkingCalendar {
         let shown = self.zone().from_local_datetime(&local);
         let instant = match edge {
             Edge::Opening => shown.earliest(),
+            // The end of a day is the first midnight after it, also where midnight comes twice.
+            Edge::Closing if time == TimeOfDay::END_OF_DAY => shown.earliest(),
             Edge::Closing => shown.latest(),
         };
         instant.or_else(|| GapInfo::new(&local, &self.zone())?.end).map(|instant| instant.to_utc())

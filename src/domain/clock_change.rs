@@ -100,9 +100,9 @@ pub enum ClockChange {
         /// The highest of them.
         level: AlertLevel,
     },
-    /// Somebody took charge: no further level follows.
+    /// Somebody took charge of an alert; the levels after it still follow.
     Acknowledged,
-    /// Further levels wait.
+    /// Further levels wait, except the record of a breach.
     Snoozed {
         /// Until when.
         until: DateTime<Utc>,

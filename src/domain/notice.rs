@@ -53,13 +53,40 @@ pub enum NoticeFacts {
     /// To the owner: the client's answer.
     ClarificationAnswered { question: String, answer: String, answered_by: String },
     /// To assignee and owner team: the clock of this stage runs out at `due_at`.
-    SlaWarning { stage: Stage, due_at: DateTime<Utc>, assignee: Option<String> },
+    SlaWarning {
+        stage: Stage,
+        #[serde(default = "warning")]
+        level: AlertLevel,
+        due_at: DateTime<Utc>,
+        assignee: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acknowledged: Option<Acknowledgement>,
+    },
     /// To owner team and its managers: the clock of this stage ran out at `due_at`.
-    SlaBreach { stage: Stage, due_at: DateTime<Utc>, assignee: Option<String> },
+    SlaBreach {
+        stage: Stage,
+        due_at: DateTime<Utc>,
+        assignee: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acknowledged: Option<Acknowledgement>,
+    },
     /// To all managers: the stage is still breached.
-    SlaEscalation { stage: Stage, level: AlertLevel, due_at: DateTime<Utc>, assignee: Option<String> },
+    SlaEscalation {
+        stage: Stage,
+        level: AlertLevel,
+        due_at: DateTime<Utc>,
+        assignee: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acknowledged: Option<Acknowledgement>,
+    },
     /// To Tech's managers and the Project Manager: the promised day is over and the ticket is still in Fixing.
-    DeliveryOverdue { date: NaiveDate, due_at: DateTime<Utc>, assignee: Option<String> },
+    DeliveryOverdue {
+        date: NaiveDate,
+        due_at: DateTime<Utc>,
+        assignee: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acknowledged: Option<Acknowledgement>,
+    },
     /// To whoever may read it and hears of the ticket: a comment.
     CommentAdded { body: String, author: String, visibility: Visibility },
     /// To the assignee: the ticket is theirs now.
@@ -80,6 +107,22 @@ pub enum NoticeFacts {
     MailTrouble { troubles: Vec<String> },
 }
 
+/// Who took charge of a lower level before this one was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// The level of which they were told.
+    pub level: AlertLevel,
+    /// Their name; `None` for an integration.
+    pub by: Option<String>,
+    /// When they did.
+    pub at: DateTime<Utc>,
+}
+
+/// The level of a warning that was written before warnings kept theirs.
+const fn warning() -> AlertLevel {
+    AlertLevel::Warning
+}
+
 /// One alert of a digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestedAlert {
@@ -93,6 +136,9 @@ pub struct DigestedAlert {
     pub due_at: DateTime<Utc>,
     /// Why it came when it came.
     pub cause: AlertCause,
+    /// Who had taken charge of a lower level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
 }
 
 /// A ticket whose stored clocks are not what its history says.
@@ -111,8 +157,8 @@ pub struct VisitState {
     pub is_left: bool,
     /// When its clock runs out; none while it is paused.
     pub due_at: Option<DateTime<Utc>>,
-    /// Whether somebody has taken charge of its alerts.
-    pub is_acknowledged: bool,
+    /// The highest level of its alerts that somebody acknowledged.
+    pub acknowledged: Option<AlertLevel>,
     /// Whether a manager excused its breach.
     pub is_excused: bool,
 }
@@ -172,12 +218,7 @@ impl NoticeFacts {
     pub fn outlived_by(&self, visit: &VisitState) -> Option<&'static str> {
         match self {
             _ if visit.is_left => Some("the ticket had left the stage"),
-            Self::SlaWarning { .. }
-            | Self::SlaBreach { .. }
-            | Self::SlaEscalation { .. }
-            | Self::DeliveryOverdue { .. }
-                if visit.is_acknowledged =>
-            {
+            _ if self.alert_level().is_some_and(|level| visit.acknowledged >= Some(level)) => {
                 Some("somebody had taken charge of it")
             }
             Self::SlaWarning { due_at, .. } if visit.due_at != Some(*due_at) => {
@@ -186,6 +227,26 @@ impl NoticeFacts {
             Self::SlaBreach { .. } | Self::SlaEscalation { .. } | Self::DeliveryOverdue { .. } if visit.is_excused => {
                 Some("the breach had been excused")
             }
+            _ => None,
+        }
+    }
+
+    /// The level of the alert that it tells of; `None` for what is no alert.
+    pub const fn alert_level(&self) -> Option<AlertLevel> {
+        match self {
+            Self::SlaWarning { level, .. } | Self::SlaEscalation { level, .. } => Some(*level),
+            Self::SlaBreach { .. } | Self::DeliveryOverdue { .. } => Some(AlertLevel::Breach),
+            _ => None,
+        }
+    }
+
+    /// Who had taken charge of a lower level of the alert that it tells of.
+    pub const fn acknowledged(&self) -> Option<&Acknowledgement> {
+        match self {
+            Self::SlaWarning { acknowledged, .. }
+            | Self::SlaBreach { acknowledged, .. }
+            | Self::SlaEscalation { acknowledged, .. }
+            | Self::DeliveryOverdue { acknowledged, .. } => acknowledged.as_ref(),
             _ => None,
         }
     }

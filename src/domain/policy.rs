@@ -117,8 +117,11 @@ pub enum PolicyError {
     #[error("BREACH is reached at the due time, and no other level is")]
     BreachPoint,
     /// Without a breach, nobody would ever know.
-    #[error("the alert level BREACH is missing: keep it, with nobody to tell if need be")]
+    #[error("the alert level BREACH is missing: say who hears of it")]
     NoBreach,
+    /// A level without anybody to tell would be a promise that nobody keeps.
+    #[error("{0} tells nobody: name who hears of it{or}", or = if *.0 == AlertLevel::Breach { "" } else { ", or leave the level out" })]
+    TellsNobody(AlertLevel),
     /// A share of a budget is a percentage of it.
     #[error("{0} % of a budget is not possible: give 1 to 99")]
     Percent(u8),
@@ -133,9 +136,12 @@ impl PolicyError {
         match self {
             Self::NoDefault | Self::TwoBudgets(_) | Self::Ambiguous { .. } => "budgets",
             Self::DeadlineStage(_) => "budget",
-            Self::LevelOrder | Self::PointOrder { .. } | Self::BreachPoint | Self::NoBreach | Self::Percent(_) => {
-                "alerts"
-            }
+            Self::LevelOrder
+            | Self::PointOrder { .. }
+            | Self::BreachPoint
+            | Self::NoBreach
+            | Self::TellsNobody(_)
+            | Self::Percent(_) => "alerts",
             Self::PauseReason(_) => "pauseReasons",
         }
     }
@@ -210,6 +216,17 @@ impl PolicyTerms {
             }
         }
         Ok(())
+    }
+
+    /// Refuses alert levels that tell nobody.
+    ///
+    /// # Errors
+    /// The first such level.
+    pub fn check_recipients(&self) -> Result<(), PolicyError> {
+        match self.alerts.iter().find(|rule| rule.to == Recipients::default()) {
+            Some(rule) => Err(PolicyError::TellsNobody(rule.level)),
+            None => Ok(()),
+        }
     }
 
     fn check_alerts(&self) -> Result<(), PolicyError> {

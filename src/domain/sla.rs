@@ -228,6 +228,11 @@ impl VisitClock<'_> {
         Some((level, wakes_at(level, at)))
     }
 
+    /// When to wake for a level: the first instant at which [`Self::crossed`] has it.
+    pub fn wakes_at(&self, level: AlertLevel, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        Some(wakes_at(level, self.alert_at(level, now)?))
+    }
+
     /// All levels beyond `after` that have come by `now`, lowest first, each with its [`Self::alert_at`]. None after
     /// leaving.
     pub fn crossed(&self, after: Option<AlertLevel>, now: DateTime<Utc>) -> Vec<(AlertLevel, DateTime<Utc>)> {

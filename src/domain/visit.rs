@@ -74,9 +74,9 @@ pub struct Visit {
     pub late_at: Option<DateTime<Utc>>,
     pub next_alert_at: Option<DateTime<Utc>>,
     pub alerted_level: Option<AlertLevel>,
-    /// Since when somebody has taken charge: no further level follows.
+    /// Since when somebody has taken charge of an alert; the levels after it still follow.
     pub acknowledged_at: Option<DateTime<Utc>>,
-    /// Until when levels wait.
+    /// Until when further levels wait, and the mail of those that do not.
     pub snoozed_until: Option<DateTime<Utc>>,
     /// When a change of policy, calendar or due time last moved the clock.
     pub moved_at: Option<DateTime<Utc>>,
@@ -198,15 +198,23 @@ impl Visit {
         let due_at = clock.due_at(now);
         let warns_at = clock.warns_at(now);
         let breached_at = clock.breached_at(now);
-        let next_alert_at = clock.next_alert(self.alerted_level, now).map(|(_, at)| at);
-        let next_alert_at = next_alert_at.filter(|_| self.acknowledged_at.is_none());
+        let next_alert_at = self.next_alert_at(&clock, now);
         let late_at = clock.late_at(now);
         self.due_at = due_at;
         self.warns_at = warns_at;
         self.breached_at = self.breached_at.or(breached_at);
         self.late_at = if self.left_at.is_some() { None } else { self.breached_at.or(late_at) };
-        self.next_alert_at = next_alert_at.map(|at| self.snoozed_until.map_or(at, |until| at.max(until)));
+        self.next_alert_at = next_alert_at;
         self.original_due_at = self.original_due_at.or(due_at);
+    }
+
+    /// When the scan is to look at the clock next. A snooze puts the next level off, but never the record of a breach.
+    fn next_alert_at(&self, clock: &VisitClock<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let (_, next) = clock.next_alert(self.alerted_level, now)?;
+        let Some(until) = self.snoozed_until else { return Some(next) };
+        let is_breach_ahead = self.alerted_level < Some(AlertLevel::Breach);
+        let breach = if is_breach_ahead { clock.wakes_at(AlertLevel::Breach, now) } else { None };
+        Some(next.max(breach.map_or(until, |breach| until.min(breach))))
     }
 
     /// Stops the clock from counting.
@@ -370,13 +378,13 @@ impl Visit {
         self.refresh(now);
     }
 
-    /// Lets no further level follow: somebody has taken charge.
+    /// Notes that somebody has taken charge of an alert. The levels after it still follow.
     pub fn acknowledge(&mut self, now: DateTime<Utc>) {
         self.acknowledged_at = self.acknowledged_at.or(Some(now));
         self.refresh(now);
     }
 
-    /// Lets further levels wait.
+    /// Lets further levels wait, except the record of a breach.
     pub fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
         self.snoozed_until = Some(until);
         self.refresh(now);

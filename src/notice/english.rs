@@ -10,7 +10,7 @@ use entity::vocab::Visibility;
 
 use super::text::{many_lines, one_line};
 use super::{Bodies, Page, RenderError};
-use crate::domain::notice::{DigestedAlert, DriftedTicket, NoticeFacts};
+use crate::domain::notice::{Acknowledgement, DigestedAlert, DriftedTicket, NoticeFacts};
 
 /// Declares the two templates of a kind, the text's `lead` block being the sentence that also leads the HTML, and the
 /// function that fills them.
@@ -58,22 +58,22 @@ letter!(
     "en/clarification_answered.html"
 );
 letter!(
-    sla_warning(stage: &'a str, due: &'a str, assignee: Option<&'a str>),
+    sla_warning(stage: &'a str, due: &'a str, assignee: Option<&'a str>, taken: Option<&'a str>),
     "en/sla_warning.txt",
     "en/sla_warning.html"
 );
 letter!(
-    sla_breach(stage: &'a str, due: &'a str, assignee: Option<&'a str>),
+    sla_breach(stage: &'a str, due: &'a str, assignee: Option<&'a str>, taken: Option<&'a str>),
     "en/sla_breach.txt",
     "en/sla_breach.html"
 );
 letter!(
-    sla_escalation(stage: &'a str, level: &'a str, due: &'a str, assignee: Option<&'a str>),
+    sla_escalation(stage: &'a str, level: &'a str, due: &'a str, assignee: Option<&'a str>, taken: Option<&'a str>),
     "en/sla_escalation.txt",
     "en/sla_escalation.html"
 );
 letter!(
-    delivery_overdue(date: &'a str, due: &'a str, assignee: Option<&'a str>),
+    delivery_overdue(date: &'a str, due: &'a str, assignee: Option<&'a str>, taken: Option<&'a str>),
     "en/delivery_overdue.txt",
     "en/delivery_overdue.html"
 );
@@ -134,19 +134,38 @@ pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<B
         NoticeFacts::ClarificationAnswered { question, answer, answered_by } => {
             clarification_answered(page, &many_lines(question), &many_lines(answer), &one_line(answered_by))
         }
-        NoticeFacts::SlaWarning { stage, due_at, assignee } => {
-            sla_warning(page, stage.label(), &instant(*due_at, zone), name(assignee).as_deref())
-        }
-        NoticeFacts::SlaBreach { stage, due_at, assignee } => {
-            sla_breach(page, stage.label(), &instant(*due_at, zone), name(assignee).as_deref())
-        }
-        NoticeFacts::SlaEscalation { stage, level, due_at, assignee } => {
+        NoticeFacts::SlaWarning { stage, due_at, assignee, acknowledged, .. } => sla_warning(
+            page,
+            stage.label(),
+            &instant(*due_at, zone),
+            name(assignee).as_deref(),
+            taken(acknowledged, zone).as_deref(),
+        ),
+        NoticeFacts::SlaBreach { stage, due_at, assignee, acknowledged } => sla_breach(
+            page,
+            stage.label(),
+            &instant(*due_at, zone),
+            name(assignee).as_deref(),
+            taken(acknowledged, zone).as_deref(),
+        ),
+        NoticeFacts::SlaEscalation { stage, level, due_at, assignee, acknowledged } => {
             let due = instant(*due_at, zone);
-            sla_escalation(page, stage.label(), level.label(), &due, name(assignee).as_deref())
+            sla_escalation(
+                page,
+                stage.label(),
+                level.label(),
+                &due,
+                name(assignee).as_deref(),
+                taken(acknowledged, zone).as_deref(),
+            )
         }
-        NoticeFacts::DeliveryOverdue { date, due_at, assignee } => {
-            delivery_overdue(page, &day(*date), &instant(*due_at, zone), name(assignee).as_deref())
-        }
+        NoticeFacts::DeliveryOverdue { date, due_at, assignee, acknowledged } => delivery_overdue(
+            page,
+            &day(*date),
+            &instant(*due_at, zone),
+            name(assignee).as_deref(),
+            taken(acknowledged, zone).as_deref(),
+        ),
         NoticeFacts::CommentAdded { body, author, visibility } => {
             comment_added(page, &one_line(author), &many_lines(body), *visibility == Visibility::Internal)
         }
@@ -187,8 +206,9 @@ pub(super) fn render(facts: &NoticeFacts, page: &Page<'_>, zone: Tz) -> Result<B
 /// One alert of a digest, on one line.
 fn digested(alert: &DigestedAlert, zone: Tz) -> String {
     let ticket = &alert.ticket;
+    let taken = taken(&alert.acknowledged, zone).map(|taken| format!("; {taken}")).unwrap_or_default();
     format!(
-        "{}: {}, {} ({}), {}, due {}",
+        "{}: {}, {} ({}), {}, due {}{taken}",
         alert.level,
         ticket.ticket_key,
         one_line(&ticket.ticket_subject),
@@ -212,6 +232,13 @@ fn cause(total: usize, found_late: usize, changed: usize) -> Option<&'static str
 /// A person's name on one line.
 fn name(name: &Option<String>) -> Option<String> {
     name.as_deref().map(one_line)
+}
+
+/// Who took charge of which lower level, and when.
+fn taken(acknowledged: &Option<Acknowledgement>, zone: Tz) -> Option<String> {
+    let Acknowledgement { level, by, at } = acknowledged.as_ref()?;
+    let by = by.as_deref().map_or_else(|| "an integration".to_owned(), one_line);
+    Some(format!("{by} acknowledged “{level}” on {}", instant(*at, zone)))
 }
 
 /// A calendar day, such as “Friday, 27 November 2026”.

@@ -86,10 +86,31 @@ fn every_kind() -> Vec<NoticeFacts> {
             answer: "Firefox,\nversion <145>".into(),
             answered_by: "Ana Ruiz".into(),
         },
-        NoticeFacts::SlaWarning { stage: Stage::Replicating, due_at, assignee: assignee.clone() },
-        NoticeFacts::SlaBreach { stage: Stage::Validating, due_at, assignee: None },
-        NoticeFacts::SlaEscalation { stage: Stage::Estimating, level: AlertLevel::EscalationTwo, due_at, assignee },
-        NoticeFacts::DeliveryOverdue { date: date("2026-11-27"), due_at, assignee: None },
+        NoticeFacts::SlaWarning {
+            stage: Stage::Replicating,
+            level: AlertLevel::Warning,
+            due_at,
+            assignee: assignee.clone(),
+            acknowledged: None,
+        },
+        NoticeFacts::SlaBreach {
+            stage: Stage::Validating,
+            due_at,
+            assignee: None,
+            acknowledged: Some(crate::domain::notice::Acknowledgement {
+                level: AlertLevel::Warning,
+                by: Some("Mei\nLin".into()),
+                at: instant("2026-11-27T14:00:00Z"),
+            }),
+        },
+        NoticeFacts::SlaEscalation {
+            stage: Stage::Estimating,
+            level: AlertLevel::EscalationTwo,
+            due_at,
+            assignee,
+            acknowledged: None,
+        },
+        NoticeFacts::DeliveryOverdue { date: date("2026-11-27"), due_at, assignee: None, acknowledged: None },
         NoticeFacts::CommentAdded {
             body: "Please try it in a private window.\nDoes it still stop?".into(),
             author: "Mona Adler".into(),
@@ -129,7 +150,7 @@ fn every_kind() -> Vec<NoticeFacts> {
 
 fn digested(level: AlertLevel, cause: AlertCause) -> DigestedAlert {
     let due_at = instant("2026-11-27T16:00:00Z");
-    DigestedAlert { ticket: label(), stage: Stage::Validating, level, due_at, cause }
+    DigestedAlert { ticket: label(), stage: Stage::Validating, level, due_at, cause, acknowledged: None }
 }
 
 fn is_for_staff(facts: &NoticeFacts) -> bool {

@@ -260,7 +260,9 @@ impl Service {
 }
 
 fn digested(row: &notice::Model, alerts: &HashMap<SlaAlertId, sla_alert::Model>) -> Result<DigestedAlert> {
-    let ticket = store::notices::content(row)?.ticket;
+    let content = store::notices::content(row)?;
+    let acknowledged = content.facts.acknowledged().cloned();
+    let ticket = content.ticket;
     let alert = row.alert_id.and_then(|id| alerts.get(&id));
     let (ticket, alert) = ticket
         .zip(alert)
@@ -271,5 +273,6 @@ fn digested(row: &notice::Model, alerts: &HashMap<SlaAlertId, sla_alert::Model>)
         level: alert.level,
         due_at: alert.due_at,
         cause: alert.cause.unwrap_or(AlertCause::Clock),
+        acknowledged,
     })
 }

@@ -159,7 +159,7 @@ impl Service {
         Ok(visit)
     }
 
-    /// Takes charge of an alert: no later level of its visit follows.
+    /// Takes charge of an alert. Later levels of its visit still follow, and say who took it.
     pub async fn acknowledge_alert(&self, actor: &Actor, id: SlaAlertId, note: &str) -> Result<sla_alert::Model> {
         let (tx, ticket, alert, mut work) = self.alert_to_handle(actor, id).await?;
         let now = self.clock.now();
@@ -182,7 +182,7 @@ impl Service {
         self.alerts_by_id(actor, &[id]).await?.remove(&id).ok_or(ServiceError::NotFound("alert"))
     }
 
-    /// Puts off the levels that follow an alert until an instant.
+    /// Puts off the levels that follow an alert until an instant, and the mail of a breach, which is recorded all the same.
     pub async fn snooze_alerts(
         &self,
         actor: &Actor,

@@ -231,6 +231,34 @@ impl Service {
     }
 }
 
+/// Who is told of an alert, each once; and in whose place, where nobody whom the policy names is there.
+///
+/// The places are taken in order: the team that owns the stage, its managers, all managers, the administrators.
+pub(super) fn alert_addressees<'a>(
+    people: &'a [PersonWithTeams],
+    to: &Recipients,
+    stage: Stage,
+    assignee: Option<PersonId>,
+) -> (Vec<&'a person::Model>, Option<&'static str>) {
+    let named = addressees(people, to, stage, assignee);
+    if !named.is_empty() {
+        return (named, None);
+    }
+    let places = [
+        ("the owner team was", Recipients { owner_team: true, ..Recipients::default() }),
+        ("the owner team's managers were", Recipients { team_managers: true, ..Recipients::default() }),
+        ("all managers were", Recipients { all_managers: true, ..Recipients::default() }),
+    ];
+    for (place, to) in places {
+        let told = addressees(people, &to, stage, assignee);
+        if !told.is_empty() {
+            return (told, Some(place));
+        }
+    }
+    let administrators: Vec<_> = people.iter().map(|row| &row.person).filter(|person| person.administrator).collect();
+    (administrators, Some("the administrators were"))
+}
+
 /// Who is told when the clock of a stage reaches a level, each once.
 pub(super) fn addressees<'a>(
     people: &'a [PersonWithTeams],

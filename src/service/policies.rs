@@ -84,7 +84,11 @@ impl Service {
         let now = self.clock.now();
         let (mut row, before) = self.policy_to_change(&tx, change.stage, change.expected_version).await?;
         let effective_at = effective_policy(change.effective_at, now)?;
+        let is_told_anew = change.alerts.is_some();
         let terms = change.applied_to(before.clone())?;
+        if is_told_anew {
+            check_people(&tx, &terms).await?;
+        }
         let calendar = store::policies::calendar(&tx, terms.calendar_id).await?;
         let calendar = calendar.ok_or_else(|| Problem::at(Code::Unknown, "calendarId", "there is no such calendar"))?;
         row.budget = terms.default_budget().map(|length| length.to_string());
@@ -249,11 +253,31 @@ impl PolicyChange {
             terms.budgets.insert(0, BudgetRule { priority: None, tier: None, budget });
         }
         terms.calendar_id = self.calendar_id.unwrap_or(terms.calendar_id);
+        let is_told_anew = self.alerts.is_some();
         terms.alerts = self.alerts.unwrap_or(terms.alerts);
         terms.pause_reasons = self.pause_reasons.unwrap_or(terms.pause_reasons);
         terms.reentry = self.reentry.unwrap_or(terms.reentry);
-        terms.check(self.stage).map_err(|error| Problem::at(Code::Invalid, error.field(), error.to_string()))?;
+        let checked =
+            terms.check(self.stage).and_then(|()| if is_told_anew { terms.check_recipients() } else { Ok(()) });
+        checked.map_err(|error| Problem::at(Code::Invalid, error.field(), error.to_string()))?;
         Ok(terms)
+    }
+}
+
+/// Refuses alert rules that name people who are not there any more.
+pub(super) async fn check_people(db: &impl ConnectionTrait, terms: &PolicyTerms) -> Result<()> {
+    let named: Vec<_> = terms.alerts.iter().flat_map(|rule| rule.to.people.iter().copied()).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let rows = store::directory::person_rows(db, &named).await?;
+    match named.iter().find(|id| rows.get(id).is_none_or(|person| !person.active)) {
+        Some(id) => {
+            let name = rows.get(id).map_or_else(|| id.to_string(), |person| person.name.clone());
+            let message = format!("{name} is no active member of staff, and would not hear of it: name somebody else");
+            Err(Problem::at(Code::Invalid, "alerts", message).into())
+        }
+        None => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
-    id::{SlaAlertId, TicketId},
+    id::{SlaAlertId, StageVisitId, TicketId},
     notice, sla_alert,
     vocab::{AlertCause, AlertLevel, AlertOutcome, EventKind, Stage},
 };
@@ -17,7 +17,7 @@ use crate::{
         actor::Actor,
         clock_change::ClockChange,
         event::{Event, EventData},
-        notice::NoticeFacts,
+        notice::{Acknowledgement, NoticeFacts},
         process,
         ticket::Ticket,
         visit::Visit,
@@ -26,9 +26,9 @@ use crate::{
         Result, Service,
         alerting::Staff,
         clock_changes::{ClockWork, tell_clock},
-        outbox::{About, addressees},
+        outbox::{About, alert_addressees},
     },
-    store::{self, tickets::TicketView},
+    store::{self, Transaction, tickets::TicketView},
 };
 
 /// Visits in one transaction: what the store writes by one statement, and few enough to hold locks only for a moment.
@@ -41,6 +41,8 @@ const FRESH: TimeDelta = TimeDelta::minutes(1);
 /// How long mail waits that a run of several batches makes, so that what one recipient gets from it comes together.
 const GATHER: TimeDelta = TimeDelta::minutes(1);
 
+const SNOOZED: &str = "waits until the snooze ends";
+
 /// What one run of the scan did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScanReport {
@@ -48,10 +50,21 @@ pub struct ScanReport {
     pub visits: usize,
     /// Alerts of which people were told.
     pub raised: usize,
+    /// Alerts of which nobody could be told.
+    pub without_recipients: usize,
     /// Lower levels that were found late, together with a higher one.
     pub superseded: usize,
     /// Notices put into the outbox.
     pub notices: usize,
+}
+
+/// What one batch reads.
+struct Scene {
+    tickets: HashMap<TicketId, TicketView>,
+    staff: Staff,
+    /// Who took charge of the clocks, where somebody did.
+    acknowledged: HashMap<StageVisitId, Acknowledgement>,
+    now: DateTime<Utc>,
 }
 
 /// What one batch writes.
@@ -71,6 +84,7 @@ impl Service {
             let batch = self.scan_batch(report.visits > 0).await?;
             report.visits += batch.visits;
             report.raised += batch.raised;
+            report.without_recipients += batch.without_recipients;
             report.superseded += batch.superseded;
             report.notices += batch.notices;
             if batch.visits < usize::try_from(BATCH).unwrap_or(usize::MAX) {
@@ -89,10 +103,12 @@ impl Service {
         let ids: Vec<_> = visits.iter().map(|visit| visit.ticket_id).collect();
         let tickets = store::tickets::find_many(&tx, None, &ids).await?;
         let staff = self.staff(&tx).await?;
+        let acknowledged = acknowledged(&tx, &visits).await?;
         let mut findings = Findings::default();
         let found = visits.len();
+        let scene = Scene { tickets, staff, acknowledged, now };
         for visit in visits {
-            self.look_at(visit, &tickets, &staff, now, &mut findings)?;
+            self.look_at(visit, &scene, &mut findings)?;
         }
         if is_continued || u64::try_from(found).is_ok_and(|found| found == BATCH) {
             for notice in &mut findings.notices {
@@ -104,6 +120,7 @@ impl Service {
         let report = ScanReport {
             visits: found,
             raised: count(AlertOutcome::Raised),
+            without_recipients: count(AlertOutcome::NoRecipients),
             superseded: count(AlertOutcome::Superseded),
             notices: findings.notices.len(),
         };
@@ -112,6 +129,10 @@ impl Service {
         store::events::append_many(&tx, &Actor::System, now, events).await?;
         store::notices::enqueue(&tx, findings.notices).await?;
         self.commit(tx).await?;
+        if report.without_recipients > 0 {
+            let alerts = report.without_recipients;
+            tracing::error!(alerts, "SLA alerts reached nobody: no team, manager or administrator is active");
+        }
         Ok(report)
     }
 
@@ -119,11 +140,11 @@ impl Service {
     fn look_at(
         &self,
         mut visit: Visit,
-        tickets: &HashMap<TicketId, TicketView>,
-        staff: &Staff,
-        now: DateTime<Utc>,
+        Scene { tickets, staff, acknowledged, now }: &Scene,
         findings: &mut Findings,
     ) -> Result<()> {
+        let now = *now;
+        let acknowledged = acknowledged.get(&visit.id);
         let reached = visit.clock().crossed(visit.alerted_level, now);
         let ticket = tickets.get(&visit.ticket_id).map(|view| &view.ticket);
         let (Some(ticket), Some(highest)) = (ticket, reached.last().map(|(level, _)| *level)) else {
@@ -133,10 +154,10 @@ impl Service {
         };
         let mut events = Vec::new();
         for (level, reached_at) in reached {
-            let Some(alert) = self.alert(&visit, (level, reached_at), highest, now) else { continue };
+            let Some(mut alert) = self.alert(&visit, (level, reached_at), highest, now) else { continue };
             if alert.outcome == AlertOutcome::Raised {
+                findings.notices.extend(self.tell_staff((&visit, ticket), staff, acknowledged, &mut alert)?);
                 events.push(raised(&alert));
-                findings.notices.extend(self.tell_staff(&visit, ticket, staff, &alert)?);
             }
             findings.alerts.push(alert);
         }
@@ -188,33 +209,51 @@ impl Service {
 
     fn tell_staff(
         &self,
-        visit: &Visit,
-        ticket: &Ticket,
+        (visit, ticket): (&Visit, &Ticket),
         staff: &Staff,
-        alert: &sla_alert::Model,
+        acknowledged: Option<&Acknowledgement>,
+        alert: &mut sla_alert::Model,
     ) -> Result<Vec<notice::Model>> {
         let sla_alert::Model { stage, level, due_at, detected_at, .. } = *alert;
-        let Some(rule) = visit.policy.terms.alerts.iter().find(|rule| rule.level == level) else {
-            return Ok(Vec::new());
+        let rule = visit.policy.terms.alerts.iter().find(|rule| rule.level == level);
+        let to = rule.map(|rule| rule.to.clone()).unwrap_or_default();
+        let assignee = ticket.assignee.as_ref().map(|person| person.id);
+        let (people, in_place) = alert_addressees(&staff.people, &to, stage, assignee);
+        let taken = acknowledged.map(|taken| {
+            let by = taken.by.as_deref().unwrap_or("an integration");
+            format!("{by} had acknowledged {}", taken.level)
+        });
+        if people.is_empty() {
+            alert.outcome = AlertOutcome::NoRecipients;
+        }
+        let place = match in_place {
+            Some(_) if people.is_empty() => Some("nobody is active who could be told".to_owned()),
+            Some(place) => Some(format!("nobody whom the policy names is there: {place} told in their place")),
+            None => None,
         };
+        alert.detail = [place, taken].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+        let acknowledged = acknowledged.cloned();
         let assignee = ticket.assignee.as_ref().map(|person| person.name.clone());
         let facts = match (level, visit.deadline_on) {
-            (AlertLevel::Reminder | AlertLevel::Warning, _) => NoticeFacts::SlaWarning { stage, due_at, assignee },
-            (AlertLevel::Breach, Some(date)) if stage == Stage::Fixing => {
-                NoticeFacts::DeliveryOverdue { date, due_at, assignee }
+            (AlertLevel::Reminder | AlertLevel::Warning, _) => {
+                NoticeFacts::SlaWarning { stage, level, due_at, assignee, acknowledged }
             }
-            (AlertLevel::Breach, _) => NoticeFacts::SlaBreach { stage, due_at, assignee },
+            (AlertLevel::Breach, Some(date)) if stage == Stage::Fixing => {
+                NoticeFacts::DeliveryOverdue { date, due_at, assignee, acknowledged }
+            }
+            (AlertLevel::Breach, _) => NoticeFacts::SlaBreach { stage, due_at, assignee, acknowledged },
             (AlertLevel::EscalationTwo | AlertLevel::EscalationThree, _) => {
-                NoticeFacts::SlaEscalation { stage, level, due_at, assignee }
+                NoticeFacts::SlaEscalation { stage, level, due_at, assignee, acknowledged }
             }
         };
         let about = About { visit_id: Some(visit.id), alert_id: Some(alert.id), ..About::default() };
         let occasion = format!("{}:{}", visit.id, level.word());
-        addressees(&staff.people, &rule.to, stage, ticket.assignee.as_ref().map(|person| person.id))
+        people
             .into_iter()
             .map(|person| {
                 let notice = self.to_person(ticket, person, facts.clone(), about, &occasion, detected_at)?;
-                Ok(staff.hold(notice, person, ticket, &visit.timeline, detected_at))
+                let notice = staff.hold(notice, person, ticket, &visit.timeline, detected_at);
+                Ok(snoozed(notice, visit.snoozed_until))
             })
             .collect()
     }
@@ -226,6 +265,33 @@ fn elapsed(time: TimeDelta) -> String {
         (0, 0, minutes) => format!("{minutes} min"),
         (0, hours, _) => format!("{hours} h"),
         (days, ..) => format!("{days} d"),
+    }
+}
+
+/// Who took charge of the highest acknowledged level of each visit.
+async fn acknowledged(tx: &Transaction, visits: &[Visit]) -> Result<HashMap<StageVisitId, Acknowledgement>> {
+    let ids: Vec<_> = visits.iter().filter(|visit| visit.acknowledged_at.is_some()).map(|visit| visit.id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let alerts = store::alerts::acknowledged(tx, &ids).await?;
+    let people: Vec<_> = alerts.iter().filter_map(|alert| alert.acknowledged_by).collect();
+    let people = store::directory::person_rows(tx, &people).await?;
+    let taken = |alert: &sla_alert::Model| {
+        let by = alert.acknowledged_by.and_then(|id| people.get(&id)).map(|person| person.name.clone());
+        Some((alert.visit_id, Acknowledgement { level: alert.level, by, at: alert.acknowledged_at? }))
+    };
+    // The lowest comes first, so that the highest stays.
+    Ok(alerts.iter().filter_map(taken).collect())
+}
+
+/// Lets mail wait until a snooze ends.
+fn snoozed(notice: notice::Model, until: Option<DateTime<Utc>>) -> notice::Model {
+    match until {
+        Some(until) if until > notice.next_attempt_at => {
+            notice::Model { next_attempt_at: until, detail: Some(SNOOZED.to_owned()), ..notice }
+        }
+        _ => notice,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    id::{PersonId, SlaAlertId, TicketId},
+    id::{PersonId, SlaAlertId, StageVisitId, TicketId},
     sla_alert,
     vocab::{AlertLevel, Stage, Team},
 };
@@ -75,6 +75,21 @@ pub async fn of_many(db: &impl ConnectionTrait, tickets: &[TicketId]) -> Result<
         .order_by_asc(sla_alert::Column::Id)
         .all(db)
         .await?)
+}
+
+/// The alerts of some visits that somebody acknowledged, lowest level first.
+pub async fn acknowledged(db: &impl ConnectionTrait, visits: &[StageVisitId]) -> Result<Vec<sla_alert::Model>> {
+    let mut alerts = Vec::new();
+    for some in visits.chunks(ROWS) {
+        let rows = sla_alert::Entity::find()
+            .filter(sla_alert::COLUMN.visit_id.is_in(some.iter().copied()))
+            .filter(sla_alert::COLUMN.acknowledged_at.is_not_null())
+            .all(db)
+            .await?;
+        alerts.extend(rows);
+    }
+    alerts.sort_by_key(|alert| (alert.visit_id, alert.level));
+    Ok(alerts)
 }
 
 /// A page of alerts, the latest first.

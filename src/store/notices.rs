@@ -176,11 +176,16 @@ pub async fn visit_states(
             .into_tuple::<(StageVisitId, Instant, Instant, Instant, Instant)>()
             .all(db)
             .await?;
+        let acknowledged: Vec<_> =
+            rows.iter().filter(|(_, _, _, acknowledged_at, _)| acknowledged_at.is_some()).map(|row| row.0).collect();
+        // The lowest comes first, so that the highest stays.
+        let acknowledged = super::alerts::acknowledged(db, &acknowledged).await?;
+        let levels: HashMap<_, _> = acknowledged.iter().map(|alert| (alert.visit_id, alert.level)).collect();
         states.extend(rows.into_iter().map(|(id, left_at, due_at, acknowledged_at, excused_at)| {
             let state = VisitState {
                 is_left: left_at.is_some(),
                 due_at,
-                is_acknowledged: acknowledged_at.is_some(),
+                acknowledged: acknowledged_at.and_then(|_| levels.get(&id).copied()),
                 is_excused: excused_at.is_some(),
             };
             (id, state)

@@ -139,7 +139,7 @@ each_database! {
         verified(app).await;
     }
 
-    async fn an_acknowledged_alert_is_the_last_one_of_its_visit(app) {
+    async fn an_acknowledged_alert_is_not_the_last_one_of_its_visit(app) {
         let (key, alert) = breached(app).await;
         let input = json!({ "alertId": alert, "note": "On it." });
         assert_eq!(app.refusal_of(&app.cast.tech, "acknowledgeAlert", "alert", input.clone()).await[0].0, "NOT_ALLOWED");
@@ -148,7 +148,7 @@ each_database! {
         app.advance(TimeDelta::days(10));
         app.service.sla_scan().await.unwrap();
         let ticket = app.ticket(&app.cast.qa, &key, "alerts { level } sla { status }").await;
-        assert_eq!(each(&ticket["alerts"], "level"), ["WARNING", "BREACH"]);
+        assert_eq!(each(&ticket["alerts"], "level"), ["WARNING", "BREACH", "ESCALATION_TWO", "ESCALATION_THREE"]);
         assert_eq!(ticket["sla"]["status"], "BREACHED");
         verified(app).await;
     }

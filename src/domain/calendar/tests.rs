@@ -311,3 +311,46 @@ fn only_two_digits_and_two_digits_are_a_time_of_day() {
         assert!(text.parse::<TimeOfDay>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn the_day_before_midnight_comes_twice_has_24_hours() {
+    let calendar = daily(Tz::Atlantic__Azores, "00:00-24:00");
+    assert_eq!(worked_on(&calendar, "2027-10-30"), hours(24));
+    assert_eq!(worked_on(&calendar, "2027-10-31"), hours(25));
+    assert_eq!(calendar.end_of_day(date("2027-10-30")), utc("2027-10-31T00:00:00Z"));
+}
+
+/// The oracle walks minute by minute: a day begins when the local clock first shows it, or a later one.
+#[test]
+fn days_meet_wherever_a_clock_change_touches_midnight() {
+    let mut changes = 0;
+    for zone in chrono_tz::TZ_VARIANTS {
+        let calendar = daily(zone, "00:00-24:00");
+        for first in date("2005-01-01").iter_weeks().take_while(|first| first.year() < 2033) {
+            let offset = |date: NaiveDate| zone.offset_from_utc_datetime(&date.and_time(NaiveTime::MIN)).fix();
+            if offset(first) == offset(first + TimeDelta::weeks(1)) {
+                continue;
+            }
+            for day in first.iter_days().skip(1).take(7) {
+                let midnight = zone.from_local_datetime(&day.and_time(NaiveTime::MIN));
+                if midnight.single().is_some() {
+                    continue;
+                }
+                changes += 1;
+                let search = (day - TimeDelta::days(1)).and_time(NaiveTime::MIN).and_utc() - hours(6);
+                let begins = (0..60 * 48)
+                    .map(|minute| search + minutes(minute))
+                    .find(|at| at.with_timezone(&zone).date_naive() >= day)
+                    .unwrap();
+                let window = |date: NaiveDate| calendar.windows_on(date).next();
+                if let Some(before) = window(day - TimeDelta::days(1)) {
+                    assert_eq!(before.end, begins, "{zone}: the day before {day} ends");
+                }
+                if let Some(opens) = window(day) {
+                    assert_eq!(opens.start, begins, "{zone}: {day} begins");
+                }
+            }
+        }
+    }
+    assert!(changes > 100, "{changes}");
+}

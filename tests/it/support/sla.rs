@@ -17,7 +17,7 @@ pub fn instant(text: &str) -> DateTime<Utc> {
 }
 
 pub const fn told(visits: usize, superseded: usize, notices: usize) -> ScanReport {
-    ScanReport { visits, raised: 1, superseded, notices }
+    ScanReport { visits, raised: 1, without_recipients: 0, superseded, notices }
 }
 
 /// The addresses that a kind of notice about a ticket goes to, and how each stands.
