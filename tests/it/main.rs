@@ -15,6 +15,7 @@ mod comments;
 mod connections;
 mod delivery;
 mod directory;
+mod faults;
 mod fire;
 mod histories;
 mod holidays;
