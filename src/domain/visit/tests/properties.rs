@@ -168,7 +168,7 @@ proptest! {
         visit.resume_all(now);
         let (asked_at, failed_at) = (now + asked, now + asked + failed);
         let mut untouched = visit.clone();
-        let pause = pause_id();
+        let pause = ClockPauseId(uuid::Uuid::from_u128(7));
         visit.pause(pause, PauseReason::WaitingClient, None, asked_at);
         if is_left {
             visit.leave(failed_at);
