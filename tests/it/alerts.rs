@@ -230,7 +230,7 @@ each_database! {
         app.mutate(operations, "acknowledgeAlert", input, "alert { id }").await;
         jobs.until("2026-06-05T12:00:00Z").await;
         shown("acknowledgement", &jobs.table().await);
-        let select = "history(first: 50) { nodes { kind } } alerts { level cause acknowledgedAt acknowledgement \
+        let select = "history { kind } alerts { level cause acknowledgedAt acknowledgement \
             acknowledgedBy { name } detail notices { state person { name } } }";
         let ticket = app.ticket(operations, &key, select).await;
         assert_eq!(ticket["alerts"][0], json!({
@@ -243,7 +243,7 @@ each_database! {
         let detail = format!("{} had acknowledged Warning", operations.name);
         let detail = detail.as_str();
         assert_eq!(levels, [("BREACH", detail), ("ESCALATION_TWO", detail), ("ESCALATION_THREE", detail)]);
-        let nodes = ticket["history"]["nodes"].as_array().unwrap();
+        let nodes = ticket["history"].as_array().unwrap();
         assert_eq!(nodes.iter().filter(|event| event["kind"] == "SLA_ALERT_RAISED").count(), 4);
         let mails = jobs.smtp.log().received;
         let taken = format!("Acknowledged: {} acknowledged “Warning” on Monday, 1 June 2026, 15:30 UTC", operations.name);
