@@ -127,19 +127,20 @@ fn a_day_on_which_the_clock_changes_has_the_time_that_really_passes() {
 }
 
 #[test]
-fn an_hour_that_two_dates_share_counts_once() {
+fn an_hour_after_the_first_midnight_belongs_to_the_next_date_alone() {
     // In Havana the midnight that ends 31 October 2026 comes twice, an hour apart, and 1 November begins at the first.
     let calendar = daily(Tz::America__Havana, "00:00-24:00");
-    assert_eq!(worked_on(&calendar, "2026-10-31") + worked_on(&calendar, "2026-11-01"), hours(50));
+    assert_eq!(worked_on(&calendar, "2026-10-31") + worked_on(&calendar, "2026-11-01"), hours(49));
     assert_eq!(calendar.between(utc("2026-10-31T04:00:00Z"), utc("2026-11-02T05:00:00Z")), hours(49));
 }
 
 #[test]
-fn a_midnight_that_comes_twice_closes_late_even_if_the_next_date_is_closed() {
+fn a_midnight_that_comes_twice_closes_at_the_first_even_if_the_next_date_is_closed() {
     let calendar = with(&daily(Tz::America__Havana, "00:00-24:00"), |calendar| {
         calendar.week.retain(|window| window.day == Weekday::Sat);
     });
-    assert_eq!(calendar.between(utc("2026-11-01T04:30:00Z"), utc("2026-11-01T12:00:00Z")), minutes(30));
+    assert_eq!(calendar.between(utc("2026-11-01T04:30:00Z"), utc("2026-11-01T12:00:00Z")), minutes(0));
+    assert_eq!(calendar.end_of_day(date("2026-10-31")), utc("2026-11-01T04:00:00Z"));
 }
 
 #[test]
