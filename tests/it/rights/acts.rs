@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,10 +13,7 @@ use super::{
     table::short,
     world::{BACKSTAGE, Side, World, attach, company_of, filing, picture},
 };
-use crate::support::{
-    Member, TestApp, closing_facts, replicating_facts,
-    smtp::{Reply, SmtpSink},
-};
+use crate::support::{Member, TestApp, closing_facts, replicating_facts, smtp::SmtpSink};
 
 /// The rows: a mutation, or a mutation and an occasion.
 pub const ACTS: &[&str] = &[
@@ -328,7 +326,10 @@ impl<'a> Stage<'a> {
         let input = json!({ "ticketId": self.ticket("VALIDATING").await, "question": "Which browser, acme?" });
         app.deliver(&self.smtp).await;
         app.change(&app.cast.operations, "askClient", input.clone()).await;
-        self.smtp.script([Reply::Refuse(550, "5.1.1 no such user here")]);
+        // What can be sent to nobody fails at once.
+        let broken =
+            "UPDATE notice SET to_address = 'no address' WHERE state = 'QUEUED' AND clarification_id IS NOT NULL";
+        app.db.execute_unprepared(broken).await.unwrap();
         app.deliver(&self.smtp).await;
         let failed =
             "query($id: ID!) { notices(filter: { ticketId: { eq: $id }, state: { eq: FAILED } }) { nodes { id } } }";

@@ -6,16 +6,13 @@
 use axum::{body::Body, http::Request};
 use chrono::TimeDelta;
 use entity::vocab::{Scope, Team};
+use sea_orm::ConnectionTrait;
 use secondline::{domain::actor::Actor, service::audit::Origin};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::callers::integration;
-use crate::support::{
-    Member, TestApp, client,
-    smtp::{Reply, SmtpSink},
-    staff,
-};
+use crate::support::{Member, TestApp, client, smtp::SmtpSink, staff};
 
 /// The word of everything that no client shall read.
 pub const BACKSTAGE: &str = "backstage";
@@ -85,7 +82,11 @@ impl World {
             world.rich[side as usize] = builder.begin(&world, side).await;
         }
         builder.link(&world.rich[0], &world.rich[1]).await;
-        world.smtp.script([Reply::Refuse(550, "5.1.1 no such user here")]);
+        // One mail to a client can be sent to nobody, and fails at once.
+        let broken =
+            "UPDATE notice SET to_address = 'no address' WHERE id IN (SELECT id FROM notice WHERE state = 'QUEUED'
+            AND contact_id IS NOT NULL AND clarification_id IS NULL ORDER BY id LIMIT 1)";
+        assert_eq!(app.db.execute_unprepared(broken).await.unwrap().rows_affected(), 1);
         app.deliver(&world.smtp).await;
         app.advance(TimeDelta::days(2));
         app.service.sla_scan().await.unwrap();
