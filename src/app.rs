@@ -316,7 +316,11 @@ pub async fn check_address(addr: SocketAddr) -> Result<()> {
 
 /// Keeps a restore away from the database from now on.
 fn lock_database(url: &str) -> Result<DatabaseLock> {
-    let locked = connection::lock(url, Sharing::Shared).with_context(|| unreachable_database(url))?;
+    let locked = connection::lock(url, Sharing::Shared).unwrap_or_else(|error| {
+        // Where the place cannot be used at all, opening the database says so.
+        tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be locked against a restore");
+        Some(DatabaseLock::none())
+    });
     locked.with_context(|| format!("a backup is being restored to {}; start again once it is", hide_passwords(url)))
 }
 

@@ -72,7 +72,8 @@ pub enum Sharing {
 impl Lock {
     /// Locks a file or folder that is there; `None` if another process has a lock that excludes this one.
     pub fn attempt(path: &Path, sharing: Sharing) -> io::Result<Option<Self>> {
-        let file = File::open(path)?;
+        // Network file systems let only who may write lock alone; nobody may write a folder.
+        let file = OpenOptions::new().read(true).write(!path.is_dir()).open(path)?;
         let locked = match sharing {
             Sharing::Shared => file.try_lock_shared(),
             Sharing::Exclusive => file.try_lock(),

@@ -90,8 +90,8 @@ async fn keep_purge_out(attachments: &Attachments) -> Result<Option<Lock>> {
         return Ok(None);
     }
     let folder = folder.clone();
-    let wait = move || Lock::wait_for_shared(&folder).map_err(about(&folder));
-    Ok(Some(tokio::task::spawn_blocking(wait).await??))
+    // A network file system that locks no folder does not hinder a backup: removed files stay for an hour anyway.
+    Ok(tokio::task::spawn_blocking(move || Lock::wait_for_shared(&folder).ok()).await?)
 }
 
 /// What was copied so far.
@@ -169,7 +169,7 @@ struct Partial {
     folder: PathBuf,
     backup: PathBuf,
     /// Tells other processes that this is not the leftover of one that was killed.
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl Partial {
@@ -185,8 +185,12 @@ impl Partial {
         partial.push(".partial");
         let folder = folder.join(partial);
         private_files::make_folder(&folder).map_err(about(&folder))?;
-        let lock = Lock::attempt(&folder, Sharing::Exclusive).map_err(about(&folder))?;
-        let lock = lock.ok_or_else(|| BackupError::Busy(backup.to_owned()))?;
+        let lock = match Lock::attempt(&folder, Sharing::Exclusive) {
+            Ok(None) => return Err(BackupError::Busy(backup.to_owned())),
+            Ok(lock) => lock,
+            // Some network file systems lock no folder.
+            Err(_) => None,
+        };
         let partial = Self { folder, backup: backup.to_owned(), _lock: lock };
         partial.clear().map_err(about(&partial.folder))?;
         Ok(partial)

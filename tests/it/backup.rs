@@ -12,7 +12,11 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use secondline::private_files::{Lock, Sharing};
+use secondline::{
+    graphql::admission::Policy,
+    http::{HttpState, Settings},
+    private_files::{Lock, Sharing},
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -388,7 +392,9 @@ fn a_folder_that_is_no_backup_is_none() {
 /// What `/readyz` says of the last backup.
 async fn last_backup(app: &TestApp) -> Value {
     let request = axum::http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
-    let response = app.router.clone().oneshot(request).await.unwrap();
+    // A process of its own: one that looked a moment ago does not look again.
+    let fresh = HttpState::new(app.service.clone(), Policy::default(), Settings::default());
+    let response = secondline::http::router(fresh).oneshot(request).await.unwrap();
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     serde_json::from_slice::<Value>(&body).unwrap()["lastBackup"].take()
 }

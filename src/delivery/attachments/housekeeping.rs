@@ -48,8 +48,11 @@ impl AttachmentStore {
     /// a bucket has its versions kept.
     pub fn permit_removal(&self) -> Result<Option<RemovalPermit>, AttachmentError> {
         let Some(folder) = &self.folder else { return Ok(Some(RemovalPermit { _lock: None })) };
-        let lock = Lock::attempt(folder, Sharing::Exclusive).map_err(failed)?;
-        Ok(lock.map(|lock| RemovalPermit { _lock: Some(lock) }))
+        Ok(match Lock::attempt(folder, Sharing::Exclusive) {
+            Ok(lock) => lock.map(|lock| RemovalPermit { _lock: Some(lock) }),
+            // Some network file systems lock no folder. What is removed was not needed for an hour.
+            Err(_) => Some(RemovalPermit { _lock: None }),
+        })
     }
 
     /// All objects, and whatever else is there.

@@ -125,7 +125,7 @@ pub fn sqlite_url(file: &Path) -> String {
 /// # Errors
 /// When the folder of the database cannot be used.
 pub fn lock(url: &str, sharing: Sharing) -> std::io::Result<Option<DatabaseLock>> {
-    let Some(file) = sqlite_file(url) else { return Ok(Some(DatabaseLock(None))) };
+    let Some(file) = sqlite_file(url) else { return Ok(Some(DatabaseLock::none())) };
     // Beside the database and never removed: a restore puts another file in the place of the database itself.
     let place = with_ending(&file, ".lock");
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -137,6 +137,13 @@ pub fn lock(url: &str, sharing: Sharing) -> std::io::Result<Option<DatabaseLock>
 /// A lock on the database, released when it is dropped or its process ends.
 #[derive(Debug)]
 pub struct DatabaseLock(#[expect(dead_code, reason = "it is held, not read")] Option<Lock>);
+
+impl DatabaseLock {
+    /// A lock that locks nothing.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+}
 
 /// The file with this ending after its name.
 pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
