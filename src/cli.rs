@@ -25,6 +25,7 @@ use secondline::{
     app,
     clock::Clock,
     config::{Config, ConfigError, DatabaseConfig, LogConfig},
+    domain::instant,
     service::Service,
 };
 
@@ -200,7 +201,7 @@ pub struct RetryWhich {
     #[arg(long)]
     all: bool,
     /// Those that were given up at this instant or later
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
     since: Option<DateTime<Utc>>,
     /// Those to this address
     #[arg(long, value_name = "ADDRESS")]
@@ -214,10 +215,10 @@ pub enum AuditCommand {
         secondline audit export --from 2026-06-01T00:00:00Z --to 2026-07-01T00:00:00Z")]
     Export {
         /// At this instant or later
-        #[arg(long, value_name = "INSTANT")]
+        #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
         from: Option<DateTime<Utc>>,
         /// Before this instant
-        #[arg(long, value_name = "INSTANT")]
+        #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
         to: Option<DateTime<Utc>>,
         #[command(flatten)]
         common: Common,
@@ -259,7 +260,7 @@ pub struct HolidayArgs {
     #[arg(long, value_name = "FROM..TO", value_parser = years)]
     pub years: Option<(i32, i32)>,
     /// From when on they hold, which may be over [default: now]
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
     pub effective_at: Option<DateTime<Utc>>,
     /// Only tell what would be added
     #[arg(long)]

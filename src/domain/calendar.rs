@@ -22,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::{GapInfo, Tz};
 
+use crate::domain::instant::at_most_the_last;
+
 pub use self::definition::{
     CalendarDefinition, CalendarError, ClosedHours, ExtraWindow, HOLIDAY_NAME_LIMIT, Holiday, TimeOfDay,
     TimeOfDayError, WeekWindow,
@@ -251,12 +253,12 @@ fn add_along(
     let mut last_closing = start;
     for open in open_intervals {
         if left <= open.length() {
-            return open.start + left;
+            return at_most_the_last(open.start + left);
         }
         left -= open.length();
         last_closing = open.end;
     }
-    last_closing
+    at_most_the_last(last_closing)
 }
 
 /// The working time up to `to`, along open stretches.

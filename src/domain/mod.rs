@@ -11,6 +11,7 @@ pub mod clock_change;
 pub mod event;
 pub mod explain;
 pub mod facts;
+pub mod instant;
 pub mod link;
 pub mod moves;
 pub mod notice;

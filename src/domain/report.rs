@@ -9,7 +9,10 @@ use entity::{
     vocab::{Category, CompanyTier, DeEscalationReason, Priority, ReportDimension, Stage, Team},
 };
 
-use crate::domain::refusal::{Code, Problem};
+use crate::domain::{
+    instant::{OUT_OF_RANGE, is_in_range},
+    refusal::{Code, Problem},
+};
 
 /// A report covers at most ten years.
 const LONGEST: TimeDelta = TimeDelta::days(3_660);
@@ -31,8 +34,13 @@ impl ReportRequest {
     /// A request that was checked.
     ///
     /// # Errors
-    /// If there is no time between the two instants, or more than ten years.
+    /// If there is no time between the two instants, or more than ten years; or one of them is out of range.
     pub fn new(from: DateTime<Utc>, to: DateTime<Utc>, mut group_by: Vec<ReportDimension>) -> Result<Self, Problem> {
+        for (field, at) in [("from", from), ("to", to)] {
+            if !is_in_range(at) {
+                return Err(Problem::at(Code::Invalid, field, OUT_OF_RANGE));
+            }
+        }
         if to <= from {
             return Err(Problem::at(Code::Invalid, "to", "to must come after from"));
         }

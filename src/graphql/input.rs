@@ -6,7 +6,10 @@ use entity::vocab::{Category, Platform, Priority, Severity};
 
 use crate::{
     domain::facts::{FactsPatch, Patch},
-    graphql::{id, scalar::Date},
+    graphql::{
+        id,
+        scalar::{Date, in_range},
+    },
     service::tickets::FactsInput,
 };
 
@@ -52,6 +55,7 @@ pub struct TicketFactsInput {
     /// The pull request with the fix, as an http(s) address.
     pull_request: MaybeUndefined<String>,
     /// When the pull request was merged.
+    #[graphql(validator(custom = "in_range"))]
     pull_request_merged_at: MaybeUndefined<DateTime<Utc>>,
     /// What was done, in words for the client.
     resolution_notes: MaybeUndefined<String>,

@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{Datelike, NaiveDate, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+
+use crate::domain::instant;
 
 /// The years of days that anybody means. Further off, a day is a slip, and the databases do not agree on how to keep it.
 const YEARS: RangeInclusive<i32> = 1900..=2999;
@@ -30,6 +32,11 @@ impl ScalarType for Date {
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
     }
+}
+
+/// Refuses an instant that cannot be kept; for the validator of every `DateTime` that callers state.
+pub fn in_range(at: &DateTime<Utc>) -> Result<(), &'static str> {
+    if instant::is_in_range(*at) { Ok(()) } else { Err(instant::OUT_OF_RANGE) }
 }
 
 /// A length of working time, as ISO 8601 in hours, minutes and seconds: `PT7H30M`. Negative ones start with `-`.

@@ -94,7 +94,8 @@ impl Service {
     pub async fn request_upload(&self, actor: &Actor, new: NewAttachment) -> Result<(AttachmentView, Upload)> {
         let attachments = self.attachments()?;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, new.ticket_id, None).await?;
+        let (ticket, _) = self.lock_ticket(&tx, actor, new.ticket_id, None).await?;
+        // Its address ends by the clock of the server that checks it.
         let now = self.clock.now();
         let visibility = self.readers(&tx, actor, &ticket, &new).await?;
         let declared = declare(&new.file_name, &new.content_type, new.size, attachments.limit)?;

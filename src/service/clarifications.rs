@@ -41,8 +41,7 @@ impl Service {
     ) -> Result<Ticket> {
         require_scope(actor, Action::AskClient(Stage::Validating))?;
         let tx = self.begin().await?;
-        let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
-        let now = self.clock.now();
+        let (mut ticket, now) = self.lock_ticket(&tx, actor, id, expected_version).await?;
         may_ask(&ticket, actor)?;
         let question = words(question, "question")?;
         let row = clarification::Model {
@@ -95,8 +94,7 @@ impl Service {
     ) -> Result<Ticket> {
         require_scope(actor, Action::AskClient(Stage::Validating))?;
         let tx = self.begin().await?;
-        let mut ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
-        let now = self.clock.now();
+        let (mut ticket, now) = self.lock_ticket(&tx, actor, id, expected_version).await?;
         require(actor, Action::AnswerClarification(ticket.company.id), "only staff and the client record the answer")?;
         moves::open(&ticket)?;
         let answer = words(answer, "answer")?;

@@ -141,9 +141,8 @@ impl Service {
         }
         let tx = self.begin().await?;
         let visit = store::visits::by_id(&tx, &[id]).await?.pop().ok_or(ServiceError::NotFound("visit"))?;
-        self.lock_ticket(&tx, actor, visit.ticket_id, None).await?;
+        let (_, now) = self.lock_ticket(&tx, actor, visit.ticket_id, None).await?;
         require_right(actor, Action::OverrideSla, "only a manager excuses a breach")?;
-        let now = self.clock.now();
         let reason = words(reason, "reason")?;
         if visit.reading(now).breached_at.is_none() {
             return Err(Problem::of(Code::Invalid, "this visit is in time: there is nothing to excuse").into());
@@ -161,8 +160,7 @@ impl Service {
 
     /// Takes charge of an alert. Later levels of its visit still follow, and say who took it.
     pub async fn acknowledge_alert(&self, actor: &Actor, id: SlaAlertId, note: &str) -> Result<sla_alert::Model> {
-        let (tx, ticket, alert, mut work) = self.alert_to_handle(actor, id).await?;
-        let now = self.clock.now();
+        let (tx, (ticket, now), alert, mut work) = self.alert_to_handle(actor, id).await?;
         let note = words(note, "note")?;
         if alert.acknowledged_at.is_some() {
             return Err(Problem::of(Code::AlreadyExists, "somebody has acknowledged this alert already").into());
@@ -190,8 +188,7 @@ impl Service {
         until: DateTime<Utc>,
         reason: &str,
     ) -> Result<sla_alert::Model> {
-        let (tx, ticket, alert, mut work) = self.alert_to_handle(actor, id).await?;
-        let now = self.clock.now();
+        let (tx, (ticket, now), alert, mut work) = self.alert_to_handle(actor, id).await?;
         let reason = words(reason, "reason")?;
         let until = ahead(until, "until", now)?;
         work.make(ClockChange::Snoozed { until }, now)?;
@@ -223,8 +220,7 @@ impl Service {
     async fn wake_clock(&self, id: TicketId) -> Result<bool> {
         let actor = Actor::System;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, &actor, id, None).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, &actor, id, None).await?;
         let mut work = self.running_clock(&tx, id).await?;
         let is_over = |pause: &VisitPause| pause.resume_at.is_some_and(|at| at <= now);
         let reasons = work.running().map(|visit| paused_for(visit, is_over)).unwrap_or_default();
@@ -240,15 +236,9 @@ impl Service {
 
     /// Lets the clocks go on that wait for the answers of a contact who left. The questions stay, for colleagues can still
     /// answer them; whoever has a ticket is told that nothing holds its clock any more.
-    pub(super) async fn stop_waiting_for(
-        &self,
-        tx: &Transaction,
-        actor: &Actor,
-        contact: ContactId,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    pub(super) async fn stop_waiting_for(&self, tx: &Transaction, actor: &Actor, contact: ContactId) -> Result<()> {
         for id in store::clarifications::tickets_waiting_for(tx, contact).await? {
-            let ticket = self.lock_ticket(tx, &Actor::System, id, None).await?;
+            let (ticket, now) = self.lock_ticket(tx, &Actor::System, id, None).await?;
             let mut work = self.running_clock(tx, id).await?;
             let is_meant = |pause: &VisitPause| pause.reason == PauseReason::WaitingClient;
             let reasons = work.running().map(|visit| paused_for(visit, is_meant)).unwrap_or_default();
@@ -286,9 +276,9 @@ impl Service {
     ) -> Result<(Transaction, Ticket, DateTime<Utc>)> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, expected_version).await?;
         moves::open(&ticket)?;
-        Ok((tx, ticket, self.clock.now()))
+        Ok((tx, ticket, now))
     }
 
     /// An alert of a running visit, whose ticket and clock are held.
@@ -296,20 +286,20 @@ impl Service {
         &self,
         actor: &Actor,
         id: SlaAlertId,
-    ) -> Result<(Transaction, Ticket, sla_alert::Model, ClockWork)> {
+    ) -> Result<(Transaction, (Ticket, DateTime<Utc>), sla_alert::Model, ClockWork)> {
         require_scope(actor, Action::ChangeFacts)?;
         if !actor.is_internal() {
             return Err(ServiceError::NotFound("alert"));
         }
         let tx = self.begin().await?;
         let alert = store::alerts::by_id(&tx, &[id]).await?.remove(&id).ok_or(ServiceError::NotFound("alert"))?;
-        let ticket = self.lock_ticket(&tx, actor, alert.ticket_id, None).await?;
+        let (ticket, now) = self.lock_ticket(&tx, actor, alert.ticket_id, None).await?;
         require_team(actor, &ticket, "only the stage's team or a manager handles its alerts")?;
         let work = self.running_clock(&tx, alert.ticket_id).await?;
         if work.running().is_none_or(|visit| visit.id != alert.visit_id) {
             return Err(Problem::of(Code::WrongStage, "the ticket has left the stage that this alert is about").into());
         }
-        Ok((tx, ticket, alert, work))
+        Ok((tx, (ticket, now), alert, work))
     }
 
     /// Stores a change of a clock that is a change of its ticket, with its event and audit entry; and commits.

@@ -76,8 +76,7 @@ impl Service {
     /// Adds a comment. A contact's comment answers the question that is open. The same id again is the same comment.
     pub async fn add_comment(&self, actor: &Actor, new: NewComment) -> Result<CommentView> {
         let tx = self.begin().await?;
-        let mut ticket = self.lock_ticket(&tx, actor, new.ticket_id, None).await?;
-        let now = self.clock.now();
+        let (mut ticket, now) = self.lock_ticket(&tx, actor, new.ticket_id, None).await?;
         let id = CommentId(new.id.unwrap_or_else(|| self.clock.new_uuid()));
         if let Some(known) = store::comments::find(&tx, None, id).await? {
             same_comment(actor, &ticket, &known)?;

@@ -100,7 +100,7 @@ impl Service {
         let now = self.clock.now();
         self.audit(&tx, actor, now, change).await?;
         if was_active && !row.active {
-            self.stop_waiting_for(&tx, actor, id, now).await?;
+            self.stop_waiting_for(&tx, actor, id).await?;
         }
         self.commit(tx).await?;
         Ok(row)

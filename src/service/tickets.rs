@@ -134,8 +134,7 @@ impl Service {
     pub async fn move_ticket(&self, actor: &Actor, id: TicketId, request: MoveRequest) -> Result<Ticket> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, request.expected_version).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, request.expected_version).await?;
         store::policies::hold(&tx).await?;
         let policies = self.policies(&tx, now).await?;
         let wanted = Move {
@@ -158,8 +157,7 @@ impl Service {
     ) -> Result<Ticket> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, expected_version).await?;
         let policies = self.policies(&tx, now).await?;
         let patch = facts.resolve(&tx).await?;
         let decision = moves::change_facts(&ticket, actor, &patch, &self.surroundings(&policies, now)?)?;
@@ -177,8 +175,7 @@ impl Service {
     ) -> Result<Ticket> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, expected_version).await?;
         store::policies::hold(&tx).await?;
         let policies = self.policies(&tx, now).await?;
         let decision = moves::promise(&ticket, actor, date, reason, &self.surroundings(&policies, now)?)?;
@@ -195,8 +192,7 @@ impl Service {
     ) -> Result<Ticket> {
         require_scope(actor, Action::ChangeFacts)?;
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, expected_version).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, expected_version).await?;
         // Asked before the person is looked up: who may not assign does not learn whom there is to be assigned.
         moves::may_assign(&ticket, actor)?;
         let assignee = match assignee {
@@ -208,20 +204,23 @@ impl Service {
         self.store_decision(tx, actor, &ticket, decision, &policies, now).await
     }
 
-    /// The ticket, held. The clock is read after this: who waited here comes after whoever was waited for.
+    /// The ticket, held, and the instant of what happens to it: who waited here comes after whoever was waited for.
     ///
-    /// The same answer for one that does not exist and one that the actor may not see.
+    /// That is now, but not before the latest instant of its clocks: where the machine's clock was set back meanwhile, no visit and no
+    /// pause shall end before it began. The same answer for a ticket that does not exist and one that the actor may not see.
     pub(super) async fn lock_ticket(
         &self,
         tx: &Transaction,
         actor: &Actor,
         id: TicketId,
         expected_version: Option<i32>,
-    ) -> Result<Ticket> {
+    ) -> Result<(Ticket, DateTime<Utc>)> {
         let ticket = store::tickets::lock(tx, ticket_scope(actor)?, id).await?;
         let ticket = ticket.ok_or(ServiceError::NotFound("ticket"))?;
         check_version(ticket.version, expected_version)?;
-        Ok(ticket)
+        let latest = store::visits::latest_instant(tx, id).await?;
+        let now = self.clock.now();
+        Ok((ticket, latest.map_or(now, |latest| now.max(latest))))
     }
 
     /// Stores what was decided: ticket, clock, history, outbox; and commits.

@@ -60,8 +60,7 @@ impl Service {
         settlement: Settlement,
     ) -> Result<bool> {
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, &Actor::System, ticket, None).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, &Actor::System, ticket, None).await?;
         if !store::outbox::settle(&tx, notice.id, lease, now, settlement.clone()).await? {
             return Ok(false);
         }
@@ -129,8 +128,7 @@ impl Service {
             return Ok(());
         }
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, &Actor::System, ticket, None).await?;
-        let now = self.clock.now();
+        let (ticket, now) = self.lock_ticket(&tx, &Actor::System, ticket, None).await?;
         let mut work = self.running_clock(&tx, ticket.id).await?;
         if unanswered(&tx, question).await?.is_none() || !work.running().is_some_and(was_undone) {
             return Ok(());

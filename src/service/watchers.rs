@@ -41,14 +41,14 @@ impl Service {
     /// Lets the actor watch a ticket, or another member of staff. Watching twice is watching.
     pub async fn watch_ticket(&self, actor: &Actor, id: TicketId, person: Option<PersonId>) -> Result<Ticket> {
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, None).await?;
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, None).await?;
         let (person_id, contact_id) = watcher(&tx, actor, &ticket, person).await?;
         let row = ticket_watcher::Model {
             id: self.clock.new_id(TicketWatcherId),
             ticket_id: id,
             person_id,
             contact_id,
-            added_at: self.clock.now(),
+            added_at: now,
         };
         let made = Change::made(AuditAction::TicketWatch, id, named(person_id, contact_id));
         self.audit(&tx, actor, row.added_at, made).await?;
@@ -60,10 +60,10 @@ impl Service {
     /// Ends the actor's watch, or that of another member of staff. Who does not watch is fine.
     pub async fn unwatch_ticket(&self, actor: &Actor, id: TicketId, person: Option<PersonId>) -> Result<Ticket> {
         let tx = self.begin().await?;
-        let ticket = self.lock_ticket(&tx, actor, id, None).await?;
+        let (ticket, now) = self.lock_ticket(&tx, actor, id, None).await?;
         let (person_id, contact_id) = watcher(&tx, actor, &ticket, person).await?;
         let gone = Change::changed(AuditAction::TicketUnwatch, id, named(person_id, contact_id), json!({}));
-        self.audit(&tx, actor, self.clock.now(), gone).await?;
+        self.audit(&tx, actor, now, gone).await?;
         match (person_id, contact_id) {
             (Some(person), _) => store::watchers::remove_person(&tx, id, person).await?,
             (_, Some(contact)) => store::watchers::remove_contact(&tx, id, contact).await?,

@@ -15,7 +15,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::Result;
+use crate::{domain::instant::is_in_range, store::Result};
 
 /// What a list is sorted by, as a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +39,9 @@ pub fn is_storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// Whether an instant can be compared with stored ones: the databases agree on four-digit years only.
+/// Whether an instant can be compared with stored ones: the databases agree on the years 1 to 9999 only.
 pub fn is_comparable(at: DateTime<Utc>) -> bool {
-    (0..=9999).contains(&at.year())
+    is_in_range(at)
 }
 
 impl SortKey {

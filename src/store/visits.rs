@@ -65,6 +65,21 @@ pub async fn latest_of(db: &impl ConnectionTrait, ticket: TicketId, stage: Stage
     Ok(load(db, selection).await?.pop())
 }
 
+/// When a visit of a ticket, or a pause of its clock, began or ended last; `None` where it has none.
+pub async fn latest_instant(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<DateTime<Utc>>> {
+    let instants = stage_visit::Entity::find()
+        .select_only()
+        .column_as(stage_visit::COLUMN.entered_at.max(), "entered_at")
+        .column_as(stage_visit::COLUMN.left_at.max(), "left_at")
+        .column_as(clock_pause::COLUMN.started_at.max(), "started_at")
+        .column_as(clock_pause::COLUMN.ended_at.max(), "ended_at")
+        .join(JoinType::LeftJoin, clock_pause::Relation::StageVisit.def().rev())
+        .filter(stage_visit::COLUMN.ticket_id.eq(ticket));
+    type Instant = Option<DateTime<Utc>>;
+    let latest = instants.into_tuple::<(Instant, Instant, Instant, Instant)>().one(db).await?;
+    Ok(latest.and_then(|(entered, left, paused, resumed)| [entered, left, paused, resumed].into_iter().flatten().max()))
+}
+
 /// Whether a running visit still follows a version that was overtaken.
 pub async fn lags_behind(db: &impl ConnectionTrait, overtaken: &Overtaken) -> Result<bool> {
     match behind(overtaken) {

@@ -19,6 +19,7 @@ mod faults;
 mod fire;
 mod histories;
 mod holidays;
+mod instants;
 mod links;
 mod listening;
 mod lists;

@@ -17,6 +17,7 @@ use entity::{
 use uuid::Uuid;
 
 use crate::{
+    domain::instant::OUT_OF_RANGE,
     graphql::{
         error::ApiError,
         id::{self, parse_reference},
@@ -220,7 +221,7 @@ fn instants(filter: Option<DateTimeFilter>) -> Result<Option<Vec<Comparison<Date
     };
     let comparisons = filter.map(DateTimeFilter::comparisons).unwrap_or_default();
     let comparisons = comparisons.into_iter().map(|comparison| map(comparison, &mut checked)).collect();
-    if far_off { Err(ApiError::bad_input("an instant has a year of four digits")) } else { Ok(Some(comparisons)) }
+    if far_off { Err(ApiError::bad_input(OUT_OF_RANGE)) } else { Ok(Some(comparisons)) }
 }
 
 fn ids<Id: std::str::FromStr + From<Uuid>>(filter: Option<IdFilter>) -> Option<Vec<Comparison<Id>>> {

@@ -10,6 +10,7 @@ use crate::{
         error::{ApiError, payload},
         id::{self, parse_reference},
         mutation::payloads,
+        scalar::in_range,
         types::{
             sla::{SlaAlert, StageVisit},
             ticket::Ticket,
@@ -32,6 +33,7 @@ struct PauseClockInput {
     /// What is waited for, in words.
     note: String,
     /// When the clock goes on by itself. Null: until somebody resumes it.
+    #[graphql(validator(custom = "in_range"))]
     resume_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
@@ -52,6 +54,7 @@ struct OverrideDueTimeInput {
     /// The ticket, by id or key.
     ticket_id: ID,
     /// The due time; null gives it back to the clock.
+    #[graphql(validator(custom = "in_range"))]
     due_at: Option<DateTime<Utc>>,
     /// Why.
     reason: String,
@@ -83,6 +86,7 @@ struct SnoozeAlertsInput {
     /// The alert.
     alert_id: ID,
     /// Until when the levels that follow wait.
+    #[graphql(validator(custom = "in_range"))]
     until: DateTime<Utc>,
     /// Why.
     reason: String,

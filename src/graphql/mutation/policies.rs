@@ -14,6 +14,7 @@ use crate::{
         error::{ApiError, UserError, payload},
         id::parse_reference,
         mutation::payloads,
+        scalar::in_range,
         types::policy::{
             Calendar, CalendarDefinitionInput, CalendarHoliday, SkippedHoliday, SlaAlertRule, SlaBudget, SlaPolicy,
         },
@@ -47,6 +48,7 @@ pub struct UpdateSlaPolicyInput {
     /// What a return to the stage does.
     reentry: Option<Reentry>,
     /// From when on running clocks follow; now where left out.
+    #[graphql(validator(custom = "in_range"))]
     effective_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
@@ -71,6 +73,7 @@ pub struct UpdateCalendarInput {
     /// When people work; the whole definition.
     definition: Option<CalendarDefinitionInput>,
     /// From when on it holds, which may be over: running clocks are counted anew from then on. Now where left out.
+    #[graphql(validator(custom = "in_range"))]
     effective_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,
@@ -89,6 +92,7 @@ struct ImportHolidaysInput {
     /// The last year, at most nine after the first; two after it where left out.
     to_year: Option<i32>,
     /// From when on they hold, which may be over: running clocks are counted anew from then on. Now where left out.
+    #[graphql(validator(custom = "in_range"))]
     effective_at: Option<DateTime<Utc>>,
     /// The version that you read; refused when somebody changed it since.
     expected_version: Option<i32>,

@@ -9,6 +9,7 @@ use crate::{
         connection::{KeyKind, ListOrder, Listing, Paging, listing},
         context::{actor, service},
         error::ApiError,
+        scalar::in_range,
         types::report::{BreachForecast, SlaReport},
     },
     service::queries::Counted,
@@ -27,8 +28,9 @@ impl ReportQueries {
     async fn sla_report(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The first instant of the time.")] from: DateTime<Utc>,
-        #[graphql(desc = "The first instant after it; at most ten years later.")] to: DateTime<Utc>,
+        #[graphql(desc = "The first instant of the time.", validator(custom = "in_range"))] from: DateTime<Utc>,
+        #[graphql(desc = "The first instant after it; at most ten years later.", validator(custom = "in_range"))]
+        to: DateTime<Utc>,
         #[graphql(desc = "What the stays are grouped by; nothing: only the total is answered.")] group_by: Option<
             Vec<ReportDimension>,
         >,

@@ -12,7 +12,7 @@ use crate::{
     graphql::{
         context::loaders,
         error::ApiError,
-        scalar::Date,
+        scalar::{Date, in_range},
         types::{sla::SlaExplanation, ticket::Ticket},
     },
     service::previews,
@@ -24,6 +24,7 @@ pub struct PreviewDueInput {
     /// The stage.
     stage: Stage,
     /// When it would begin.
+    #[graphql(validator(custom = "in_range"))]
     entered_at: DateTime<Utc>,
     /// The ticket's priority.
     priority: Option<Priority>,
@@ -40,8 +41,10 @@ pub struct PreviewDueInput {
 #[derive(Debug, InputObject)]
 pub struct PauseInput {
     /// From when.
+    #[graphql(validator(custom = "in_range"))]
     from: DateTime<Utc>,
     /// Until when; later than `from`.
+    #[graphql(validator(custom = "in_range"))]
     until: DateTime<Utc>,
 }
 
