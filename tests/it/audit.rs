@@ -55,7 +55,11 @@ async fn failed_notice(app: &TestApp) -> Value {
     smtp.script(vec![Reply::Refuse(550, "5.1.1 no such user here"); 50]);
     let key = app.file_ticket().await;
     app.change(&app.cast.operations, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
-    app.deliver(&smtp).await;
+    // It is refused three times before it is given up.
+    for _ in 0..3 {
+        app.deliver(&smtp).await;
+        app.advance(TimeDelta::hours(2));
+    }
     let seen = app.ticket(&app.cast.qa, &key, "notices { id state }").await;
     assert_eq!(seen["notices"][0]["state"], "FAILED", "{seen:#}");
     seen["notices"][0]["id"].clone()
