@@ -12,7 +12,7 @@ use sea_orm::{EntityTrait, QueryOrder};
 use secondline::domain::actor::Actor;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, each_database};
+use crate::support::{TestApp, closing_facts, each_database, replicating_facts};
 
 /// Instants that no database keeps alike; the first is the one that failed.
 const OUT_OF_RANGE: [&str; 3] = ["+10000-01-01T00:00:00Z", "-0001-06-01T00:00:00Z", "0000-06-01T00:00:00Z"];
@@ -188,16 +188,23 @@ each_database! {
         let cast = &app.cast;
         let set_back = || app.clock.set(app.clock.now() - TimeDelta::minutes(114));
         let key = app.file_ticket().await;
-        for stage in ["REPLICATING", "ESTIMATING", "FIXING", "VERIFYING", "CLOSED_RESOLVED"] {
+        let fixing = json!({ "estimatedDeliveryDate": "2026-06-12", "priority": "HIGH" });
+        let steps = [
+            (&cast.operations, "REPLICATING", replicating_facts()),
+            (&cast.qa, "ESTIMATING", json!({ "affectsOtherClients": false })),
+            (&cast.project_manager, "FIXING", fixing),
+            (&cast.tech, "VERIFYING", json!({ "pullRequest": "https://git.example.com/7" })),
+            (&cast.qa, "CLOSED_RESOLVED", closing_facts()),
+        ];
+        for (member, stage, facts) in steps {
             app.advance(TimeDelta::minutes(3));
             set_back();
-            app.walk_to(&key, stage).await;
+            app.change(member, "moveTicket", json!({ "ticketId": key, "to": stage, "facts": facts })).await;
             if stage == "REPLICATING" {
-                let ticket = app.ticket(&cast.qa, &key, "id").await["id"].clone();
                 app.advance(TimeDelta::minutes(2));
-                app.change(&cast.qa, "askClient", json!({ "ticketId": ticket, "question": "Which browser?" })).await;
+                app.change(&cast.qa, "askClient", json!({ "ticketId": key, "question": "Which browser?" })).await;
                 set_back();
-                let answer = json!({ "ticketId": ticket, "answer": "Firefox" });
+                let answer = json!({ "ticketId": key, "answer": "Firefox" });
                 app.change(&cast.operations, "recordClientAnswer", answer).await;
             }
         }
