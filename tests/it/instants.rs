@@ -210,7 +210,7 @@ each_database! {
         }
         set_back();
         let reopened = json!({ "ticketId": key, "to": "VERIFYING", "reason": "Row 2000 is missing" });
-        app.change(&cast.qa, "moveTicket", reopened).await;
+        app.change(&cast.operations, "moveTicket", reopened).await;
 
         let visits = stage_visit::Entity::find().order_by_asc(stage_visit::Column::Id).all(&app.db).await.unwrap();
         assert_eq!(visits.len(), 6);
