@@ -1,8 +1,9 @@
 //! Backups of a deployment on SQLite: taken while its server runs, verified, restored.
 //!
-//! May import: `store`, `private_files`, `clock`, and of `delivery` how objects are named in a folder. A backup is a folder with one state of the database, the attached files that it
-//! names, the mails that were written as files, and a manifest with the checksum of each. The database comes first: an attached file
-//! is there before its row says so, and is removed an hour after its row went, or later ([`take`] keeps the purge out). Everything
+//! May import: `store`, `private_files`, `clock`, and of `delivery` how objects are named in a folder. A backup is a folder with
+//! one state of the database, the attached files that it names, the mails that were written as files, and a manifest with the
+//! checksum of each. The database comes first: an attached file
+//! is there before its row says so, and is removed an hour after its row went, or later ([`take()`] keeps the purge out). Everything
 //! is written under another name and renamed at the end, so that what bears the name of a backup is one. Example:
 //! `take(&storage, &Clock::System, Path::new("/backups/monday"))`, then `verify` there, and `restore` on another machine.
 

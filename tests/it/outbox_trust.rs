@@ -237,7 +237,7 @@ each_database! {
         assert_eq!(app.deliver(&smtp).await.sent, 1);
         assert_eq!(app.deliver(&smtp).await.sent, 0, "once");
         let told = smtp.log().received.remove(0);
-        assert_eq!(told.to, [app.cast.administrator.email.clone()]);
+        assert_eq!(told.to, std::slice::from_ref(&app.cast.administrator.email));
         assert!(told.parsed().text.contains("6 mails were given up"), "{}", told.parsed().text);
         app.advance(TimeDelta::hours(2));
         app.deliver(&smtp).await;

@@ -224,7 +224,8 @@ impl Injector {
         loop {
             let (retried, _, said) = crate::support::commands::run_on(app, &["outbox", "retry", "--all"]);
             assert!(retried, "{said}");
-            let expedite = "UPDATE notice SET next_attempt_at = created_at WHERE state = 'QUEUED' AND attempts > 0";
+            let expedite = "UPDATE notice SET next_attempt_at = '2026-01-01T00:00:00+00:00' \
+                            WHERE state = 'QUEUED' AND attempts > 0";
             app.db.execute_unprepared(expedite).await.unwrap();
             let statement = Statement::from_string(app.db.get_database_backend(), waiting);
             let count: i64 = app.db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
