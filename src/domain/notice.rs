@@ -218,9 +218,7 @@ impl NoticeFacts {
     pub fn outlived_by(&self, visit: &VisitState) -> Option<&'static str> {
         match self {
             _ if visit.is_left => Some("the ticket had left the stage"),
-            _ if self.alert_level().is_some_and(|level| visit.acknowledged >= Some(level)) => {
-                Some("somebody had taken charge of it")
-            }
+            _ if self.is_repeat_after(visit.acknowledged) => Some("somebody had taken charge of it"),
             Self::SlaWarning { due_at, .. } if visit.due_at != Some(*due_at) => {
                 Some("its clock had been moved or paused")
             }
@@ -229,6 +227,12 @@ impl NoticeFacts {
             }
             _ => None,
         }
+    }
+
+    /// Returns true if whoever acknowledged a level has spared the others this: its own alert, or a lower one. Never a breach, of
+    /// which managers hear whoever took it.
+    fn is_repeat_after(&self, acknowledged: Option<AlertLevel>) -> bool {
+        self.alert_level().is_some_and(|level| level != AlertLevel::Breach && acknowledged >= Some(level))
     }
 
     /// The level of the alert that it tells of; `None` for what is no alert.

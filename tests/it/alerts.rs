@@ -251,7 +251,7 @@ each_database! {
         assert_eq!(told.count(), 6, "whoever hears of a later level hears who took the earlier one");
     }
 
-    async fn an_acknowledgement_at_night_stops_what_waits_for_the_morning(app) {
+    async fn an_acknowledgement_at_night_keeps_no_breach_from_its_managers(app) {
         let Cast { operations, .. } = &app.cast;
         let jobs = Jobs::of(app).await;
         let key = app.file_ticket().await;

@@ -177,7 +177,7 @@ impl ClockMutations {
         payload(excused.map(|visit| StageVisit::read(visit, service.clock().now())))
     }
 
-    /// Takes charge of an alert. Mail of it that waits is not sent; later levels still follow, and say who took it. For the stage's team and managers.
+    /// Takes charge of an alert. Mail of it that waits is not sent, but for a breach's; later levels still follow, and say who took it. For the stage's team and managers.
     async fn acknowledge_alert(
         &self,
         context: &Context<'_>,
