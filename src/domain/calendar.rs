@@ -253,12 +253,12 @@ fn add_along(
     let mut last_closing = start;
     for open in open_intervals {
         if left <= open.length() {
-            return at_most_the_last(open.start + left);
+            return at_most_the_last(open.start + left).max(start);
         }
         left -= open.length();
         last_closing = open.end;
     }
-    at_most_the_last(last_closing)
+    at_most_the_last(last_closing).max(start)
 }
 
 /// The working time up to `to`, along open stretches.
