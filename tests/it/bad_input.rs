@@ -232,11 +232,14 @@ each_database! {
                 assert!(!answer.to_string().contains("INTERNAL"), "{fact} {far}: {answer}");
             }
         }
+        let merged = |at: &str| json!({ "facts": { "pullRequestMergedAt": at } });
         for far in ["-200000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"] {
-            let facts = json!({ "facts": { "pullRequestMergedAt": far } });
-            let refused = app.refusal_without_trace(&app.cast.qa, &key, "updateTicket", facts).await;
-            assert_eq!(refused, pairs(&[("INVALID", "facts.pullRequestMergedAt")]), "{far}");
+            let mut input = merged(far);
+            input["ticketId"] = json!(key);
+            assert_eq!(app.mutation_error(Some(app.cast.qa.token.as_str()), "updateTicket", input).await, "BAD_INPUT", "{far}");
         }
+        let refused = app.refusal_without_trace(&app.cast.qa, &key, "updateTicket", merged("0999-01-01T00:00:00Z")).await;
+        assert_eq!(refused, pairs(&[("INVALID", "facts.pullRequestMergedAt")]));
         let query = "query($at: DateTime) { tickets(filter: { createdAt: { gt: $at } }) { totalCount } }";
         for far in ["-200000-01-01T00:00:00Z", "+200000-01-01T00:00:00Z"] {
             let answer = app.graphql(Some(&pm.token), query, json!({ "at": far })).await;
