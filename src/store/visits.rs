@@ -67,17 +67,16 @@ pub async fn latest_of(db: &impl ConnectionTrait, ticket: TicketId, stage: Stage
 
 /// When a visit of a ticket, or a pause of its clock, began or ended last; `None` where it has none.
 pub async fn latest_instant(db: &impl ConnectionTrait, ticket: TicketId) -> Result<Option<DateTime<Utc>>> {
-    let instants = stage_visit::Entity::find()
+    type Instant = Option<DateTime<Utc>>;
+    let visits = stage_visit::Entity::find().filter(stage_visit::COLUMN.ticket_id.eq(ticket)).all(db).await?;
+    let pauses = clock_pause::Entity::find()
         .select_only()
-        .column_as(stage_visit::COLUMN.entered_at.max(), "entered_at")
-        .column_as(stage_visit::COLUMN.left_at.max(), "left_at")
         .column_as(clock_pause::COLUMN.started_at.max(), "started_at")
         .column_as(clock_pause::COLUMN.ended_at.max(), "ended_at")
-        .join(JoinType::LeftJoin, clock_pause::Relation::StageVisit.def().rev())
-        .filter(stage_visit::COLUMN.ticket_id.eq(ticket));
-    type Instant = Option<DateTime<Utc>>;
-    let latest = instants.into_tuple::<(Instant, Instant, Instant, Instant)>().one(db).await?;
-    Ok(latest.and_then(|(entered, left, paused, resumed)| [entered, left, paused, resumed].into_iter().flatten().max()))
+        .filter(clock_pause::COLUMN.visit_id.is_in(visits.iter().map(|visit| visit.id)));
+    let (paused, resumed) = pauses.into_tuple::<(Instant, Instant)>().one(db).await?.unwrap_or_default();
+    let visited = visits.iter().flat_map(|visit| [Some(visit.entered_at), visit.left_at]);
+    Ok(visited.chain([paused, resumed]).flatten().max())
 }
 
 /// Whether a running visit still follows a version that was overtaken.
